@@ -1,0 +1,51 @@
+# Everything sets itself up: the first target that needs the environment makes it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test docs lock format clean
+
+help: ## What there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+setup: $(READY) ## Make the virtual environment from the locked versions
+
+demo: $(READY) ## A cluster on this machine and a page to watch it; ARGS=--headless: checked without a browser
+	@$(BIN)/python -m realtime demo $(ARGS)
+
+check: $(READY) ## Seconds: formatting, lint, types, layers, unit tests
+	@$(BIN)/ruff format --check --quiet . || { echo "Run: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >/tmp/realtime-lint-imports.$$$$ 2>&1 || { cat /tmp/realtime-lint-imports.$$$$; exit 1; }; rm -f /tmp/realtime-lint-imports.*
+	@$(BIN)/pytest -q tests/unit tests/architecture $(ARGS)
+
+test: check ## Everything, against real parts
+	@$(BIN)/pytest $(ARGS)
+
+docs: $(READY) ## Generate docs/configuration.md and docs/metrics.md from the code
+	@$(BIN)/python -m realtime docs
+
+format: $(READY) ## Format the code
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet .
+
+lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-annotate --all-extras --group dev --upgrade pyproject.toml -o requirements.lock
+
+clean: ## Remove what was set up and built
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build

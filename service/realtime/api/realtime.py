@@ -1,0 +1,164 @@
+"""What services and admins may ask for: statistics, and messages without Kafka. These go the same way as events do."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.security import HTTPBearer
+from pydantic import ConfigDict, Field, JsonValue
+
+from realtime.api.problems import ProblemBody
+from realtime.clock import Clock, iso_utc
+from realtime.delivery.publisher import Publisher
+from realtime.events.envelope import Event
+from realtime.events.fact import Fact, Identifier, ShortText
+from realtime.events.inventory import InventoryUpdated
+from realtime.events.order import OrderUpdated
+from realtime.gateway.access import require_service
+from realtime.gateway.stats import Stats
+from realtime.gateway.tokens import Credentials, Identity, TokenVerifier
+from realtime.protocol.messages import AdminNotice, Message, MessagePart, Notification, Priority
+from realtime.protocol.rooms import ADMIN_DASHBOARD, user_room
+from realtime.routing.routes import Router
+
+_REQUEST: Final = ConfigDict(extra="forbid", validate_by_name=False, validate_by_alias=True, strict=False)
+
+
+class NotificationRequest(Fact):
+    """A notification to one user."""
+
+    model_config = _REQUEST
+
+    user_id: Identifier
+    title: Annotated[ShortText, Field(min_length=1)]
+    message: Annotated[ShortText, Field(min_length=1)]
+    priority: Priority = Priority.NORMAL
+
+
+class OrderRequest(OrderUpdated):
+    """An order's state, as an `order.updated` event tells it."""
+
+    model_config = _REQUEST
+
+
+class InventoryRequest(InventoryUpdated):
+    """A product's stock, as an `inventory.updated` event tells it."""
+
+    model_config = _REQUEST
+
+
+class AdminRequest(Fact):
+    """A notice to all admins; they receive it as `admin:{event}`."""
+
+    model_config = _REQUEST
+
+    event: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,63}$")] = "broadcast"
+    message: Annotated[ShortText, Field(min_length=1)]
+    title: ShortText | None = None
+    priority: Priority = Priority.NORMAL
+    data: dict[str, JsonValue] | None = None
+
+
+class Accepted(MessagePart):
+    """What was published: the event's id, and how many messages it came to.
+
+    `repeated`: a request with the same Idempotency-Key was published before, and this one was not.
+    """
+
+    event_id: str
+    messages: int
+    repeated: bool = False
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        description="Makes it safe to repeat a request: only the first with the same key is published.",
+        pattern="^[!-~]{1,128}$",
+    ),
+]
+
+
+def make_realtime_router(
+    verifier: TokenVerifier, stats: Stats, publisher: Publisher, routes: Router, clock: Clock
+) -> APIRouter:
+    """Make the routes. All of them need a token with the role `service` or `admin`."""
+    bearer = HTTPBearer(auto_error=False, description="A JWT with the role `service` or `admin`.")
+
+    async def authenticate(request: Request) -> Identity:
+        identity = verifier.identify(_credentials(request))
+        require_service(identity)
+        return identity
+
+    router = APIRouter(
+        prefix="/realtime",
+        tags=["realtime"],
+        dependencies=[Depends(bearer), Depends(authenticate)],
+        responses={status: {"model": ProblemBody} for status in (401, 403, 422, 503)},
+    )
+
+    async def publish(event: Event, messages: Sequence[Message], key: str | None) -> Accepted:
+        # Without a key of the caller's, repeating is our own matter alone.
+        fresh = await publisher.publish_event(event, messages, key or event.id)
+        return Accepted(event_id=event.id, messages=len(messages) if fresh else 0, repeated=not fresh)
+
+    def event_of(event_type: str, fact: Fact) -> Event:
+        return Event(f"rest-{secrets.token_urlsafe(12)}", event_type, fact, clock.wall_ms())
+
+    @router.get("/stats")
+    async def cluster_stats() -> dict[str, Any]:
+        """Connections, users and rooms of every pod."""
+        return await stats.of_cluster()
+
+    @router.post("/test/notification", status_code=202)
+    async def send_notification(body: NotificationRequest, idempotency_key: IdempotencyKey = None) -> Accepted:
+        """Send a `notification` to all of a user's sessions."""
+        event = event_of("notification", body)
+        notification = Notification(
+            event_id=event.id,
+            title=body.title,
+            message=body.message,
+            priority=body.priority,
+            timestamp=iso_utc(event.occurred_ms),
+        )
+        message = Message("notification", (user_room(body.user_id),), (notification,))
+        return await publish(event, [message], idempotency_key)
+
+    @router.post("/broadcast/order", status_code=202)
+    async def broadcast_order(body: OrderRequest, idempotency_key: IdempotencyKey = None) -> Accepted:
+        """Send what an `order.updated` event would send."""
+        event = event_of("order.updated", body)
+        return await publish(event, routes.route(event), idempotency_key)
+
+    @router.post("/broadcast/inventory", status_code=202)
+    async def broadcast_inventory(body: InventoryRequest, idempotency_key: IdempotencyKey = None) -> Accepted:
+        """Send what an `inventory.updated` event would send."""
+        event = event_of("inventory.updated", body)
+        return await publish(event, routes.route(event), idempotency_key)
+
+    @router.post("/broadcast/admin", status_code=202)
+    async def broadcast_admin(body: AdminRequest, idempotency_key: IdempotencyKey = None) -> Accepted:
+        """Send a notice to all admins."""
+        event = event_of("admin.notice", body)
+        notice = AdminNotice(
+            event_id=event.id,
+            message=body.message,
+            priority=body.priority,
+            timestamp=iso_utc(event.occurred_ms),
+            title=body.title,
+            data=body.data,
+        )
+        return await publish(event, [Message(f"admin:{body.event}", (ADMIN_DASHBOARD,), (notice,))], idempotency_key)
+
+    return router
+
+
+def _credentials(request: Request) -> Credentials:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    query = request.query_params
+    return Credentials(
+        token=token.strip() if scheme.lower() == "bearer" else query.get("token"),
+        claimed_user_id=query.get("userId"),
+        claimed_roles=frozenset(role for role in query.get("roles", "").split(",") if role),
+    )

@@ -1,0 +1,195 @@
+"""The composition root: settings -> parts, and the order in which they start and stop."""
+
+import asyncio
+import random
+import signal
+from typing import Final
+
+import structlog
+
+import realtime
+from realtime.api.app import make_api
+from realtime.api.health import Health
+from realtime.broker.redis import RedisBroker
+from realtime.broker.redis_subscriber import DEAF_AFTER_HEARTBEATS
+from realtime.clock import SystemClock
+from realtime.delivery.publisher import Publisher
+from realtime.errors import RedisUnavailable
+from realtime.gateway.gateway import Gateway
+from realtime.gateway.sessions import Sessions
+from realtime.gateway.stats import Stats
+from realtime.gateway.tokens import TokenVerifier
+from realtime.intake.intake import Intake
+from realtime.presence.redis import RedisPodDirectory
+from realtime.protocol.disconnects import SERVER_DRAINING
+from realtime.protocol.rooms import ADMIN_DASHBOARD
+from realtime.redis.connection import connect_redis
+from realtime.redis.keys import Keys
+from realtime.routing.routes import Router
+from realtime.server import make_server
+from realtime.settings import Role, Settings
+from realtime.telemetry.metrics import Metrics
+from realtime.transports.socketio.asgi import Front
+from realtime.transports.socketio.attachment import SocketIOAttachment
+from realtime.transports.socketio.fanout import Fanout
+from realtime.transports.socketio.handlers import register_handlers
+from realtime.transports.socketio.manager import BrokerManager
+from realtime.transports.socketio.server import make_socketio_server
+from realtime.transports.socketio.sids import new_pod_id
+
+log = structlog.get_logger(__name__)
+
+# A pod that misses this many reports is taken for gone.
+REPORTS_PER_LEASE: Final = 3
+
+
+class Pod:
+    """One pod: all its parts, put together. Raises `ConfigurationError` for a token key that cannot be used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._id = new_pod_id()
+        self._is_leaving = False
+        clock, self._metrics = SystemClock(), Metrics()
+
+        self._redis = connect_redis(settings.redis)
+        self._broker = RedisBroker(self._redis, settings.redis, settings.history, self._id)
+        self._directory = RedisPodDirectory(self._redis, Keys(settings.redis.key_prefix))
+        publisher = Publisher(self._broker, self._metrics)
+        routes = Router(settings.routing.low_stock_threshold)
+
+        self._manager = BrokerManager(self._broker, self._id, clock, self._metrics)
+        self._socketio = make_socketio_server(self._manager, self._id, settings.http, settings.sockets)
+        fanout = Fanout(self._socketio.eio, settings.sockets)
+        self._attachment = SocketIOAttachment(self._socketio, fanout)
+        self._sessions = Sessions(settings.limits)
+        verifier = TokenVerifier(settings.auth)
+        self._stats = Stats(self._sessions, self._attachment, self._directory, clock)
+        self._gateway = Gateway(
+            self._attachment,
+            self._sessions,
+            self._stats,
+            verifier,
+            settings.limits,
+            settings.sockets,
+            settings.auth,
+            clock,
+            self._metrics,
+        )
+        self._manager.attach(fanout, self._gateway.welcome)
+        register_handlers(self._socketio, self._gateway, self._metrics)
+
+        self._intake: Intake | None = None
+        if Role.INTAKE in settings.roles:
+            client_id = f"realtime-{settings.pod.name}"
+            self._intake = Intake(settings.kafka, client_id, routes, publisher, self._broker, self._metrics)
+
+        api = make_api(
+            settings.http,
+            verifier,
+            self._stats,
+            publisher,
+            routes,
+            clock,
+            self._metrics,
+            self.check_health,
+            self._refresh_metrics,
+        )
+        app = Front(self._socketio, self._sessions, api) if Role.SOCKETS in settings.roles else api
+        self._server = make_server(app, settings.http, settings.sockets, self._drain)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then leave in order."""
+        # uvicorn raises the signal once more when it has shut down; leaving in order ends with exit code 0.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        if self._settings.auth.insecure_development_mode:
+            log.warning(
+                "insecure_development_mode",
+                help="Anybody may claim to be anybody. Unset REALTIME_AUTH__INSECURE_DEVELOPMENT_MODE in production.",
+            )
+        log.info("starting", pod_id=self._id, version=realtime.__version__, roles=sorted(self._settings.roles))
+        async with asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(self._broker.run(self._manager), name="broker"),
+                tasks.create_task(self._manager.run(), name="manager"),
+                tasks.create_task(self._gateway.close_expired(), name="expiry"),
+                tasks.create_task(self._report(), name="report"),
+            ]
+            if self._intake is not None:
+                background.append(tasks.create_task(self._intake.run(), name="intake"))
+            await self._server.serve()
+            for task in background:
+                task.cancel()
+        await self._broker.close()
+        log.info("stopped")
+
+    def check_health(self) -> Health:
+        """How this pod is doing, from what it knows already."""
+        checks = {"redis": "ok", "kafka": "ok", "leaving": "ok"}
+        heard_seconds_ago = self._broker.heard_seconds_ago()
+        hears = heard_seconds_ago < DEAF_AFTER_HEARTBEATS * self._settings.redis.heartbeat_interval_seconds
+        if not hears:
+            checks["redis"] = f"the own heartbeat was last heard {heard_seconds_ago:.0f} s ago"
+        joined = self._intake is None or self._intake.has_joined
+        if self._intake is None:
+            checks["kafka"] = "not the role of this pod"
+        elif not joined:
+            checks["kafka"] = "waiting for Kafka to give this pod its share of the partitions"
+        if self._is_leaving:
+            checks["leaving"] = "this pod is leaving"
+        return Health(
+            pod_id=self._id,
+            pod_name=self._settings.pod.name,
+            version=realtime.__version__,
+            is_ready=hears and joined and not self._is_leaving,
+            checks=checks,
+        )
+
+    def _refresh_metrics(self) -> None:
+        by_transport = self._stats.sockets_by_transport()
+        for transport in ("polling", "websocket"):
+            self._metrics.connections.labels(transport).set(by_transport.get(transport, 0))
+        self._metrics.broker_heartbeat_age.set(self._broker.heard_seconds_ago())
+
+    async def _report(self) -> None:
+        """Tell the other pods of this one, and this pod's admins of all."""
+        interval_seconds = self._settings.stats.interval_seconds
+        roles = tuple(sorted(self._settings.roles))
+        while True:
+            try:
+                partitions = 0 if self._intake is None else self._intake.assigned_partitions
+                report = self._stats.report(self._id, self._settings.pod.name, roles, partitions)
+                await self._directory.report(report, REPORTS_PER_LEASE * interval_seconds)
+                if self._manager.has_members(ADMIN_DASHBOARD):
+                    stats = await self._stats.of_cluster()
+                    await self._socketio.emit("admin:stats", stats, to=ADMIN_DASHBOARD, ignore_queue=True)
+            except RedisUnavailable as error:
+                log.warning("report_failed", error=str(error))
+            await asyncio.sleep(interval_seconds)
+
+    async def _drain(self) -> None:
+        """Leave in order: not ready, let endpoints settle, finish intake, move sockets."""
+        settings = self._settings.drain
+        self._is_leaving = True
+        log.info("leaving", sessions=len(self._sessions), settle_seconds=settings.settle_seconds)
+        await asyncio.sleep(settings.settle_seconds)
+        try:
+            async with asyncio.timeout(settings.grace_seconds):
+                if self._intake is not None:
+                    await self._intake.stop()
+                await self._move_sessions(settings.retry_after_ms)
+                await self._directory.leave(self._id)
+        except TimeoutError:
+            log.warning("drain_cut_short", sessions=len(self._sessions), grace_seconds=settings.grace_seconds)
+        except RedisUnavailable as error:
+            log.info("not_signed_off", error=str(error))  # the lease ends by itself
+
+    async def _move_sessions(self, retry_after_ms: int) -> None:
+        self._sessions.is_draining = True
+        for session in self._sessions:
+            delay_ms = random.randint(0, retry_after_ms)  # noqa: S311 - jitter, not a secret
+            await self._attachment.send(session.id, "server:draining", {"retryAfterMs": delay_ms})
+            await self._attachment.close(session.id, SERVER_DRAINING)
+        await self._sessions.until_empty()
+        log.info("sessions_moved")

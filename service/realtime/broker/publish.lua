@@ -1,0 +1,84 @@
+-- Publishes a batch, all of it or nothing: the one place where messages get their offsets.
+--
+-- KEYS  1 epoch           names the order that offsets belong to; made here when Redis has lost it
+--       2 offset          counter: the last offset that was given
+--       3 guard           a partition's position, or an idempotency key, or an unused name
+-- ARGV  1 guard's kind    'position', 'once' or 'none'
+--       2 guard's value   position: the Kafka offset that the batch follows (-1: unknown); once: seconds to remember
+--       3 new epoch       used only when there is none
+--       4 room prefix     of channels:  <prefix><room>
+--       5 history prefix  of streams:   <prefix><room>
+--       6 history length  entries that a stream keeps, at least
+--       7 retention       milliseconds that a stream is kept after its last entry, at least
+--       8 ...             records: Kafka offset, number of publications, then for each:
+--                           encoded publications' rooms: number of rooms, then for each room its name and the bytes
+--                           that follow the offset (they differ by the rooms named before)
+--
+-- Returns {status, position, messages published, records skipped}; status is 'ok', 'behind' or 'repeated'.
+
+local guard_kind, guard_value = ARGV[1], ARGV[2]
+local position = -1
+
+if guard_kind == 'position' then
+  position = tonumber(redis.call('GET', KEYS[3]) or -1)
+  if position < tonumber(guard_value) then
+    return {'behind', position, 0, 0}
+  end
+elseif guard_kind == 'once' then
+  if not redis.call('SET', KEYS[3], '1', 'NX', 'EX', guard_value) then
+    return {'repeated', -1, 0, 0}
+  end
+end
+
+local epoch = redis.call('GET', KEYS[1])
+if not epoch then
+  epoch = ARGV[3]
+  redis.call('SET', KEYS[1], epoch)
+end
+
+local offset = tonumber(redis.call('GET', KEYS[2]) or 0)
+local room_prefix, history_prefix = ARGV[4], ARGV[5]
+local history_length, retention_ms = ARGV[6], tonumber(ARGV[7])
+local published, skipped = 0, 0
+
+local at = 8
+while at <= #ARGV do
+  local record_offset, publications = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  at = at + 2
+  local skip = guard_kind == 'position' and record_offset <= position
+  if skip then
+    skipped = skipped + 1
+  end
+  for _ = 1, publications do
+    local rooms = tonumber(ARGV[at])
+    at = at + 1
+    if not skip then
+      offset = offset + 1
+      published = published + 1
+      local head = string.format('1 %s %.0f ', epoch, offset)
+      local id = string.format('%.0f-0', offset)
+      for i = 0, rooms - 1 do
+        local room, payload = ARGV[at + 2 * i], head .. ARGV[at + 2 * i + 1]
+        local history = history_prefix .. room
+        redis.call('XADD', history, 'MAXLEN', '~', history_length, id, 'm', payload)
+        -- Twice the retention, and refreshed only when half of it has gone: most entries cost no PEXPIRE.
+        if redis.call('PTTL', history) < retention_ms then
+          redis.call('PEXPIRE', history, 2 * retention_ms)
+        end
+        redis.call('PUBLISH', room_prefix .. room, payload)
+      end
+    end
+    at = at + 2 * rooms
+  end
+  if not skip and guard_kind == 'position' then
+    position = record_offset
+  end
+end
+
+if published > 0 then
+  redis.call('SET', KEYS[2], string.format('%.0f', offset))
+end
+if guard_kind == 'position' then
+  redis.call('SET', KEYS[3], string.format('%.0f', position))
+end
+return {'ok', position, published, skipped}

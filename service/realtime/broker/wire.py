@@ -1,0 +1,57 @@
+r"""How a delivery is written in a room's channel and in its history.
+
+    1 7Qx2f0aB 4711 1763890000123 -
+    2["order:updated",{"orderId":"o1", ...}]
+
+The first line: the form's version, epoch, offset, when it occurred in Unix milliseconds, and the rarer fields as a
+JSON object, or `-`. The rest is the finished packet. The publishing script writes the first three words, for only it
+knows them; `encode` writes what follows. Plain text, so that redis-cli shows it to whoever looks at night.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+
+from realtime.broker.base import Delivery, Publication
+
+VERSION: Final = b"1"
+
+
+def encode(publication: Publication, except_rooms: Sequence[str] = ()) -> bytes:
+    """Write what follows the offset."""
+    rare: dict[str, object] = {}
+    if except_rooms:
+        rare["exceptRooms"] = except_rooms
+    if publication.conflation_key is not None:
+        rare["conflationKey"] = publication.conflation_key
+    if publication.traceparent is not None:
+        rare["traceparent"] = publication.traceparent
+    return b"%d %b\n%b" % (publication.occurred_ms, orjson.dumps(rare) if rare else b"-", publication.packet)
+
+
+def with_offset(epoch: str, offset: int, encoded: bytes) -> bytes:
+    """Put the words in front that the publishing script puts in front."""
+    return b"%b %b %d %b" % (VERSION, epoch.encode(), offset, encoded)
+
+
+def decode(room: str, payload: bytes) -> Delivery:
+    """Read a delivery. Raises `ValueError` for what `encode` did not write, or a newer version did."""
+    head, newline, packet = payload.partition(b"\n")
+    words = head.split(b" ", 4)
+    if not newline or len(words) != 5 or words[0] != VERSION:
+        raise ValueError(f"unreadable delivery in room {room!r}: {head[:80]!r}")
+    _, epoch, offset, occurred_ms, rare_json = words
+    if rare_json == b"-":
+        return Delivery(room, epoch.decode(), int(offset), packet, int(occurred_ms))
+    rare = orjson.loads(rare_json)
+    return Delivery(
+        room,
+        epoch.decode(),
+        int(offset),
+        packet,
+        int(occurred_ms),
+        tuple(rare.get("exceptRooms", ())),
+        rare.get("conflationKey"),
+        rare.get("traceparent"),
+    )

@@ -1,0 +1,34 @@
+"""Where time comes from, so that tests can hold it still."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The two clocks: one to tell people the time, one to measure with."""
+
+    def wall_ms(self) -> int:
+        """Milliseconds since the Unix epoch; may jump when the machine's clock is set."""
+        ...
+
+    def monotonic_seconds(self) -> float:
+        """Seconds since an arbitrary start; never goes back."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def wall_ms(self) -> int:
+        """See `Clock.wall_ms`."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic_seconds(self) -> float:
+        """See `Clock.monotonic_seconds`."""
+        return time.monotonic()
+
+
+def iso_utc(unix_ms: int) -> str:
+    """Write a Unix time in milliseconds as JavaScript's `Date.toISOString()` does."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""The only way out: messages are encoded here, and published."""

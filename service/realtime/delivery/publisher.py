@@ -1,0 +1,53 @@
+"""Messages -> rooms: the only way out, for Kafka's events and for REST alike."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from realtime.broker.base import Broker, Outcome, Publication, RecordBatch
+from realtime.errors import DependencyError
+from realtime.events.envelope import Event
+from realtime.protocol.messages import Message, encode_packets
+from realtime.resilience.retry import until_available
+from realtime.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class Publisher:
+    """Publishes messages into rooms, on whatever pods these have members."""
+
+    def __init__(self, broker: Broker, metrics: Metrics) -> None:
+        self._broker = broker
+        self._metrics = metrics
+
+    @staticmethod
+    def prepare(event: Event, messages: Sequence[Message]) -> list[Publication]:
+        """Encode an event's messages, once for the whole cluster."""
+        return [
+            Publication(packet, message.rooms, event.occurred_ms, message.conflation_key, event.traceparent)
+            for message, packet in zip(messages, encode_packets(messages), strict=True)
+        ]
+
+    async def publish_records(self, batch: RecordBatch) -> Outcome:
+        """Publish a batch of a partition's records exactly once, trying until Redis takes it.
+
+        An attempt whose answer was lost does no harm: the position has moved with it, and the next one is skipped.
+        """
+        outcome = await until_available(lambda: self._broker.publish_records(batch), self._note_failure)
+        self._metrics.publications.labels("kafka").inc(outcome.published)
+        return outcome
+
+    async def publish_event(self, event: Event, messages: Sequence[Message], idempotency_key: str) -> bool:
+        """Publish what a REST request asks for; False if a request with the same key has been published before.
+
+        Raises `RedisUnavailable` at once: the caller waits for an answer, and may repeat itself safely.
+        """
+        fresh = await self._broker.publish_once(self.prepare(event, messages), idempotency_key)
+        if fresh:
+            self._metrics.publications.labels("rest").inc(len(messages))
+        return fresh
+
+    def _note_failure(self, error: DependencyError) -> None:
+        self._metrics.publish_failures.labels(error.code).inc()
+        log.warning("publish_failed", error=str(error))

@@ -1,0 +1,1 @@
+"""The contract with producers: which events there are, and what they hold. Pure."""

@@ -1,0 +1,1 @@
+"""A connection's way, whatever it is attached by: authenticate, admit, join, command, leave."""

@@ -1,0 +1,126 @@
+"""Who is it? Tokens are proven here, for sockets and REST alike."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from pydantic import TypeAdapter, ValidationError
+
+from realtime.errors import ConfigurationError, TokenExpired, Unauthenticated
+from realtime.events.fact import Identifier
+from realtime.settings import AuthSettings
+
+ADMIN: Final = "admin"
+SERVICE: Final = "service"
+MAX_ROLES: Final = 100
+
+_user_id = TypeAdapter[str](Identifier)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who somebody is, until when (Unix time in seconds; infinite in the insecure development mode)."""
+
+    user_id: str
+    roles: frozenset[str] = frozenset()
+    expires_at: float = math.inf
+
+    @property
+    def is_admin(self) -> bool:
+        """May see everything."""
+        return ADMIN in self.roles
+
+    @property
+    def is_service(self) -> bool:
+        """May use the REST API; an admin may, too."""
+        return SERVICE in self.roles or self.is_admin
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client brought along. `claimed_*` are bare claims, believed only in the insecure development mode."""
+
+    token: str | None = None
+    claimed_user_id: str | None = None
+    claimed_roles: frozenset[str] = frozenset()
+
+
+class TokenVerifier:
+    """Believes tokens that are signed with the configured key, and nothing else.
+
+    The algorithm follows from the key (HS256 for a secret, RS256 for RSA, ES256 for P-256), never from the token, so
+    `alg: none` and algorithm confusion have no way in (RFC 8725 section 3.1). Raises `ConfigurationError` when the key
+    cannot be used.
+    """
+
+    def __init__(self, settings: AuthSettings) -> None:
+        self._settings = settings
+        self._key, self._algorithm = _load_key(settings)
+
+    def identify(self, credentials: Credentials) -> Identity:
+        """Prove who somebody is. Raises `Unauthenticated` or `TokenExpired`."""
+        if credentials.token is not None:
+            return self._verify(credentials.token)
+        if self._settings.insecure_development_mode and credentials.claimed_user_id is not None:
+            return Identity(_identifier(credentials.claimed_user_id, "userId"), credentials.claimed_roles)
+        raise Unauthenticated("A token is required: as auth.token, as Authorization: Bearer, or as ?token=.")
+
+    def _verify(self, token: str) -> Identity:
+        if self._key is None:
+            raise Unauthenticated("This server has no key to verify tokens with.")
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self._key,
+                algorithms=[self._algorithm],
+                issuer=self._settings.issuer,
+                audience=self._settings.audience,
+                leeway=self._settings.leeway_seconds,
+                options={"require": ["exp", "sub"]},
+            )
+        except jwt.ExpiredSignatureError:
+            raise TokenExpired("The token has expired; fetch a new one.") from None
+        except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError) as error:
+            # The library's words name the claim that is wrong, never the token.
+            raise Unauthenticated(f"The token is not valid: {error}.") from None
+        roles = claims.get("roles", [])
+        if not isinstance(roles, list) or len(roles) > MAX_ROLES or not all(isinstance(role, str) for role in roles):
+            raise Unauthenticated("The token's roles are not a list of strings.")
+        return Identity(_identifier(claims["sub"], "sub"), frozenset(roles), float(claims["exp"]))
+
+
+def _identifier(text: object, name: str) -> str:
+    try:
+        return _user_id.validate_python(text)
+    except ValidationError:
+        raise Unauthenticated(
+            f"{name} must be 1 to 128 characters, none of them white space or control characters."
+        ) from None
+
+
+def _load_key(settings: AuthSettings) -> tuple[str | RSAPublicKey | EllipticCurvePublicKey | None, str]:
+    if settings.secret is not None:
+        return settings.secret.get_secret_value(), "HS256"
+    if settings.public_key is not None:
+        pem, variable = settings.public_key.get_secret_value().encode(), "REALTIME_AUTH__PUBLIC_KEY"
+    elif settings.public_key_file is not None:
+        variable = "REALTIME_AUTH__PUBLIC_KEY_FILE"
+        try:
+            pem = settings.public_key_file.read_bytes()
+        except OSError as error:
+            raise ConfigurationError(f"{variable}: cannot read {settings.public_key_file}: {error.strerror}") from error
+    else:
+        return None, ""
+    try:
+        key = load_pem_public_key(pem)
+    except ValueError:
+        raise ConfigurationError(f"{variable}: not a public key in PEM form") from None
+    if isinstance(key, RSAPublicKey):
+        return key, "RS256"
+    if isinstance(key, EllipticCurvePublicKey) and key.curve.name == "secp256r1":
+        return key, "ES256"
+    raise ConfigurationError(f"{variable}: must be an RSA key (RS256) or a P-256 key (ES256)")

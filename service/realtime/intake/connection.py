@@ -1,0 +1,60 @@
+"""How Kafka is connected to."""
+
+import ssl
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+
+from realtime.settings import KafkaSettings
+
+
+def make_consumer(settings: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
+    """Make the group's consumer; it commits only what it is told to, and fetches no more than is being worked on."""
+    return AIOKafkaConsumer(
+        **_common(settings, client_id),
+        group_id=settings.group_id,
+        enable_auto_commit=False,
+        auto_offset_reset=settings.start_at,
+        partition_assignment_strategy=(StickyPartitionAssignor,),
+        session_timeout_ms=int(settings.session_timeout_seconds * 1_000),
+        heartbeat_interval_ms=int(settings.heartbeat_interval_seconds * 1_000),
+        max_partition_fetch_bytes=settings.fetch_max_bytes_per_partition,
+        max_poll_records=settings.batch_max_records,
+    )
+
+
+def make_producer(settings: KafkaSettings, client_id: str) -> AIOKafkaProducer:
+    """Make the producer for dead letters: kept only once all in-sync replicas have it."""
+    return AIOKafkaProducer(
+        **_common(settings, client_id),
+        acks="all",
+        # A dead letter has its record's size, and the reason's headers on top.
+        max_request_size=settings.fetch_max_bytes_per_partition * 2,
+    )
+
+
+def make_admin(settings: KafkaSettings, client_id: str) -> AIOKafkaAdminClient:
+    """Make the client that asks about topics, and creates the dead-letter topic."""
+    return AIOKafkaAdminClient(**_common(settings, client_id))
+
+
+def _common(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
+    common: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "client_id": client_id,
+        "request_timeout_ms": int(settings.request_timeout_seconds * 1_000),
+        "security_protocol": settings.security_protocol,
+    }
+    if settings.security_protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=settings.ssl_ca_file)
+        if settings.ssl_certificate_file is not None:
+            context.load_cert_chain(settings.ssl_certificate_file, settings.ssl_key_file)
+        common["ssl_context"] = context
+    if settings.security_protocol.startswith("SASL"):
+        assert settings.sasl_password is not None  # KafkaSettings has checked it
+        common["sasl_mechanism"] = settings.sasl_mechanism
+        common["sasl_plain_username"] = settings.sasl_username
+        common["sasl_plain_password"] = settings.sasl_password.get_secret_value()
+    return common

@@ -1,0 +1,169 @@
+"""The pod's member of the consumer group: a worker for each assigned partition, and the commits."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection, Iterable
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
+from aiokafka.errors import KafkaError
+
+from realtime.broker.base import NO_POSITION, Broker
+from realtime.errors import DependencyError, KafkaUnavailable
+from realtime.intake.pipeline import Pipeline
+from realtime.intake.record import Partition
+from realtime.intake.worker import PartitionWorker
+from realtime.resilience.retry import until_available
+from realtime.settings import KafkaSettings
+from realtime.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+# A batch takes milliseconds; what is not done after this long hangs on a dependency.
+FINISH_BATCH_SECONDS = 5.0
+# aiokafka's stop() can wait for brokers that are down.
+STOP_CONSUMER_SECONDS = 5.0
+# A batch that is under way longer than this waits for Redis or for the dead-letter topic.
+WAITING_AFTER_SECONDS = 1.0
+
+
+class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Takes in the partitions that the group gives to this pod.
+
+    Records are published before they are committed, and the position in Redis, not the commit, says where to go on; so
+    a commit that fails costs nothing, and a pod that is killed at any instant is continued by another without loss or
+    repetition.
+    """
+
+    def __init__(
+        self,
+        make_consumer: Callable[[], AIOKafkaConsumer],
+        pipeline: Pipeline,
+        broker: Broker,
+        settings: KafkaSettings,
+        metrics: Metrics,
+    ) -> None:
+        self._make_consumer = make_consumer
+        self._pipeline = pipeline
+        self._broker = broker
+        self._settings = settings
+        self._metrics = metrics
+        self._consumer: AIOKafkaConsumer | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._workers: dict[Partition, PartitionWorker] = {}
+        self._committed: dict[Partition, int] = {}
+        self.has_joined = False  # once: the group has given this pod its share, be it empty
+
+    @property
+    def assigned_partitions(self) -> int:
+        """Partitions that this pod takes in now."""
+        return len(self._workers)
+
+    async def run(self) -> None:
+        """Take in records until cancelled. Waits for Kafka for as long as it is away."""
+        consumer: AIOKafkaConsumer = await until_available(self._connect, self._note_failure)
+        self._consumer = consumer
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                consumer.subscribe(topics=list(self._settings.topics.by_event().values()), listener=self)
+                while True:
+                    await asyncio.sleep(self._settings.commit_interval_seconds)
+                    await self._commit(self._workers.values())
+        finally:
+            self._tasks = None
+
+    async def stop(self) -> None:
+        """Finish the batches under way, commit, and leave the group. Call it before `run` is cancelled."""
+        if self._consumer is None:
+            return
+        await self._let_go(list(self._workers))
+        try:
+            await asyncio.wait_for(self._consumer.stop(), STOP_CONSUMER_SECONDS)
+        except (TimeoutError, KafkaError) as error:
+            # The group gives the partitions to others when the session times out.
+            log.warning("consumer_stop_failed", error=repr(error))
+
+    async def _connect(self) -> AIOKafkaConsumer:
+        consumer = self._make_consumer()
+        try:
+            await consumer.start()
+        except (KafkaError, OSError) as error:
+            with contextlib.suppress(KafkaError, OSError):
+                await consumer.stop()
+            raise KafkaUnavailable(f"cannot connect to Kafka: {error!r}") from error
+        return consumer
+
+    # -- rebalancing, called by aiokafka ----------------------------------------------------------------------------
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """The group takes partitions away: finish and commit what is under way."""
+        log.info("partitions_revoked", partitions=len(revoked))
+        await self._let_go([_partition(tp) for tp in revoked])
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """The group gives partitions, perhaps none."""
+        log.info("partitions_assigned", partitions=len(assigned))
+        self.has_joined = True
+        if self._tasks is None or self._consumer is None:
+            return
+        for partition in map(_partition, assigned):
+            worker = PartitionWorker(
+                partition,
+                self._consumer,
+                self._pipeline,
+                self._broker,
+                self._metrics,
+                self._settings.batch_max_records,
+            )
+            self._workers[partition] = worker
+            worker.start(self._tasks)
+        self._metrics.assigned_partitions.set(len(self._workers))
+
+    async def _let_go(self, partitions: Iterable[Partition]) -> None:
+        workers = [worker for p in partitions if (worker := self._workers.pop(p, None)) is not None]
+        if workers:
+            await asyncio.gather(*(worker.stop(FINISH_BATCH_SECONDS) for worker in workers))
+            await self._commit(workers)
+        for worker in workers:
+            self._committed.pop(worker.partition, None)
+            self._forget_lag(worker.partition)
+        self._metrics.assigned_partitions.set(len(self._workers))
+
+    # -- commits and lag --------------------------------------------------------------------------------------------
+
+    async def _commit(self, workers: Iterable[PartitionWorker]) -> None:
+        assert self._consumer is not None
+        published = {w.partition: w.published_offset for w in workers if w.published_offset != NO_POSITION}
+        fresh = {p: offset for p, offset in published.items() if self._committed.get(p) != offset}
+        if fresh:
+            # Kafka's committed offset is the next to read.
+            offsets = {TopicPartition(p.topic, p.number): OffsetAndMetadata(at + 1, "") for p, at in fresh.items()}
+            try:
+                await self._consumer.commit(offsets)
+                self._committed.update(fresh)
+            except KafkaError as error:
+                # After a rebalance, or while Kafka is away. The position in Redis is what counts.
+                log.info("commit_failed", error=repr(error))
+        self._note_lag()
+
+    def _note_lag(self) -> None:
+        assert self._consumer is not None
+        waiting = 0
+        for partition, worker in self._workers.items():
+            end = self._consumer.highwater(TopicPartition(partition.topic, partition.number))
+            if end is not None and worker.published_offset != NO_POSITION:
+                lag = max(0, end - 1 - worker.published_offset)
+                self._metrics.consumer_lag.labels(partition.topic, str(partition.number)).set(lag)
+            waiting += worker.waits_for_seconds() > WAITING_AFTER_SECONDS
+        self._metrics.paused_partitions.set(waiting)
+
+    def _forget_lag(self, partition: Partition) -> None:
+        with contextlib.suppress(KeyError):
+            self._metrics.consumer_lag.remove(partition.topic, str(partition.number))
+
+    def _note_failure(self, error: DependencyError) -> None:
+        log.warning("kafka_unavailable", error=str(error))
+
+
+def _partition(topic_partition: TopicPartition) -> Partition:
+    return Partition(topic_partition.topic, topic_partition.partition)

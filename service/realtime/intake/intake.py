@@ -1,0 +1,120 @@
+"""All of a pod's intake: the group's consumer, and the producer for dead letters."""
+
+import asyncio
+import contextlib
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from realtime.broker.base import Broker
+from realtime.delivery.publisher import Publisher
+from realtime.errors import DependencyError, KafkaUnavailable
+from realtime.intake.connection import make_admin, make_consumer, make_producer
+from realtime.intake.consumer import GroupConsumer
+from realtime.intake.dead_letter import DeadLetterTopic
+from realtime.intake.decode import Decoder
+from realtime.intake.pipeline import Pipeline
+from realtime.resilience.retry import until_available
+from realtime.routing.routes import Router
+from realtime.settings import KafkaSettings
+from realtime.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+# Kafka's usual number; fewer where there are fewer brokers.
+DEAD_LETTER_REPLICAS = 3
+
+
+class Intake:
+    """Takes events in from Kafka. `run` until cancelled; call `stop` before."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        client_id: str,
+        router: Router,
+        publisher: Publisher,
+        broker: Broker,
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._router = router
+        self._publisher = publisher
+        self._broker = broker
+        self._metrics = metrics
+        self._producer: AIOKafkaProducer | None = None
+        self._consumer: GroupConsumer | None = None
+
+    @property
+    def has_joined(self) -> bool:
+        """Whether the group has given this pod its share of partitions, be it empty."""
+        return self._consumer is not None and self._consumer.has_joined
+
+    @property
+    def assigned_partitions(self) -> int:
+        """Partitions that this pod takes in now."""
+        return 0 if self._consumer is None else self._consumer.assigned_partitions
+
+    async def run(self) -> None:
+        """Take in records until cancelled. Waits for Kafka for as long as it is away."""
+        self._producer = await until_available(self._connect, self._note_failure)
+        event_types = {topic: event for event, topic in self._settings.topics.by_event().items()}
+        pipeline = Pipeline(
+            Decoder(event_types, self._settings.record_max_bytes),
+            self._router,
+            self._publisher,
+            DeadLetterTopic(self._producer, self._settings.dead_letter_topic),
+            self._metrics,
+        )
+        self._consumer = GroupConsumer(
+            lambda: make_consumer(self._settings, self._client_id),
+            pipeline,
+            self._broker,
+            self._settings,
+            self._metrics,
+        )
+        await self._consumer.run()
+
+    async def stop(self) -> None:
+        """Finish the batches under way, commit, and leave the group."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+        if self._producer is not None:
+            with contextlib.suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(self._producer.stop(), self._settings.request_timeout_seconds)
+
+    async def _connect(self) -> AIOKafkaProducer:
+        producer = make_producer(self._settings, self._client_id)
+        try:
+            await producer.start()
+            await self._look_at_topics()
+        except (KafkaError, OSError) as error:
+            with contextlib.suppress(KafkaError, OSError):
+                await producer.stop()
+            raise KafkaUnavailable(f"cannot connect to Kafka: {error!r}") from error
+        return producer
+
+    async def _look_at_topics(self) -> None:
+        """Tell which topics are missing; create the one that is ours, for without it a poison record would wait."""
+        admin = make_admin(self._settings, self._client_id)
+        await admin.start()
+        try:
+            existing = set(await admin.list_topics())
+            missing = sorted(set(self._settings.topics.by_event().values()) - existing)
+            if missing:
+                log.warning("topics_missing", topics=missing, help="They are taken in as soon as they exist.")
+            ours = self._settings.dead_letter_topic
+            if ours not in existing:
+                brokers = len((await admin.describe_cluster())["brokers"])
+                topic = NewTopic(ours, num_partitions=1, replication_factor=min(brokers, DEAD_LETTER_REPLICAS))
+                with contextlib.suppress(TopicAlreadyExistsError):
+                    await admin.create_topics([topic])
+                log.info("dead_letter_topic_created", topic=ours)
+        finally:
+            await admin.close()
+
+    def _note_failure(self, error: DependencyError) -> None:
+        log.warning("kafka_unavailable", error=str(error))

@@ -1,0 +1,78 @@
+"""An event's way, on one screen: record -> decode -> route -> publish."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from realtime.broker.base import Outcome, PublishedRecord, RecordBatch
+from realtime.delivery.publisher import Publisher
+from realtime.errors import DependencyError, RecordError
+from realtime.intake.dead_letter import DeadLetter
+from realtime.intake.decode import Decoder
+from realtime.intake.record import Partition, Record
+from realtime.resilience.retry import until_available
+from realtime.routing.routes import Router
+from realtime.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class DeadLetters(Protocol):
+    """Where records go that cannot become events."""
+
+    async def send(self, letter: DeadLetter) -> None:
+        """Return once it is kept. Raises `KafkaUnavailable`."""
+        ...
+
+
+class Pipeline:
+    """Takes a partition's records, in order, to the rooms of those who may see them."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        router: Router,
+        publisher: Publisher,
+        dead_letters: DeadLetters,
+        metrics: Metrics,
+    ) -> None:
+        self._decoder = decoder
+        self._router = router
+        self._publisher = publisher
+        self._dead_letters = dead_letters
+        self._metrics = metrics
+
+    async def handle(self, partition: Partition, after: int, records: Sequence[Record]) -> Outcome:
+        """Publish consecutive records of a partition; each becomes messages or a dead letter, none is lost.
+
+        `after` is the offset of the last record known to be published. Returns only when the broker has answered; while
+        Kafka (for dead letters) or Redis is away, it waits.
+        """
+        published = []
+        for record in records:
+            try:
+                event = self._decoder.decode(record)
+                messages = self._router.route(event)
+                published.append(PublishedRecord(record.offset, self._publisher.prepare(event, messages)))
+                self._metrics.events.labels(event.type, "published").inc()
+            except RecordError as error:
+                await self._set_aside(DeadLetter(record, error.code, str(error)))
+                published.append(PublishedRecord(record.offset))
+            except Exception as error:
+                # A bug of ours; the records behind this one must not wait until it is mended.
+                log.exception("record_failed", record=record.place)
+                self._metrics.bugs.labels("pipeline").inc()
+                await self._set_aside(DeadLetter(record, "internal", f"{type(error).__name__}: {error}"))
+                published.append(PublishedRecord(record.offset))
+        batch = RecordBatch(partition.topic, partition.number, after, published)
+        return await self._publisher.publish_records(batch)
+
+    async def _set_aside(self, letter: DeadLetter) -> None:
+        self._metrics.events.labels(self._decoder.event_type(letter.record) or "unknown", "dead_letter").inc()
+        log.warning("dead_letter", record=letter.record.place, code=letter.code, reason=letter.reason)
+        await until_available(lambda: self._dead_letters.send(letter), self._note_failure)
+        self._metrics.dead_letters.labels(letter.code).inc()
+
+    def _note_failure(self, error: DependencyError) -> None:
+        log.warning("dead_letter_failed", error=str(error))

@@ -1,0 +1,32 @@
+"""A Kafka record, as far as we look at it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A topic's partition; its records are in order."""
+
+    topic: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}:{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Kafka's bytes, unread. `timestamp_ms` is Kafka's own, in milliseconds since the Unix epoch."""
+
+    partition: Partition
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for people and as the id of last resort: `topic:partition:offset`."""
+        return f"{self.partition}:{self.offset}"

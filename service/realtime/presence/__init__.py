@@ -1,0 +1,1 @@
+"""Which pods there are, and whom they hold."""

@@ -1,0 +1,1 @@
+"""How Redis is reached, and the names of all that is kept there."""

@@ -1,0 +1,59 @@
+"""The names of all keys and channels in Redis."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Keys and channels under one prefix.
+
+    `{0}` is the shard: all that one publication touches shares a Redis Cluster slot, as a script demands.
+    """
+
+    prefix: str
+
+    @property
+    def epoch(self) -> str:
+        """String: names the order that offsets belong to."""
+        return f"{self.prefix}:{{0}}:epoch"
+
+    @property
+    def offset(self) -> str:
+        """String: the last offset that was given."""
+        return f"{self.prefix}:{{0}}:offset"
+
+    @property
+    def history(self) -> str:
+        """Followed by a room: stream, an entry's id is `<offset>-0`, its field `m` the delivery (see `wire`)."""
+        return f"{self.prefix}:{{0}}:history:"
+
+    @property
+    def room(self) -> str:
+        """Followed by a room: channel."""
+        return f"{self.prefix}:{{0}}:room:"
+
+    def position(self, topic: str, partition: int) -> str:
+        """String: offset of the last record of a Kafka partition that was published."""
+        return f"{self.prefix}:{{0}}:position:{topic}:{partition}"
+
+    def idempotency(self, key: str) -> str:
+        """String, expires: this idempotency key has been used."""
+        return f"{self.prefix}:{{0}}:idempotency:{key}"
+
+    def pod(self, pod_id: str) -> str:
+        """Channel of one pod."""
+        return f"{self.prefix}:pod:{pod_id}"
+
+    @property
+    def all_pods(self) -> str:
+        """Channel of all pods."""
+        return f"{self.prefix}:pods"
+
+    @property
+    def pod_ids(self) -> str:
+        """Set: ids of the pods that have reported."""
+        return f"{self.prefix}:pod-ids"
+
+    def pod_report(self, pod_id: str) -> str:
+        """String, expires: what a pod last told about itself, JSON."""
+        return f"{self.prefix}:pod-report:{pod_id}"

@@ -1,0 +1,101 @@
+"""Reference pages, generated from the code: `docs/configuration.md` and `docs/metrics.md`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from prometheus_client.metrics import MetricWrapperBase
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from realtime.settings import Settings
+from realtime.settings.environment import leaves, variable_name
+from realtime.telemetry.metrics import Metrics
+
+HEADER: Final = "<!-- Generated from the code by `make docs`; edit that. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """File name -> content."""
+    return {"configuration.md": _configuration(), "metrics.md": _metrics()}
+
+
+def write_pages(folder: Path) -> None:
+    """Write all pages into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in pages().items():
+        (folder / name).write_text(content, encoding="utf-8")
+
+
+def _configuration() -> str:
+    lines = [
+        HEADER,
+        "# Configuration",
+        "",
+        "All settings are environment variables. Units stand in the names. A variable that begins with `REALTIME_` and",
+        "is not listed here, or has a wrong value, stops the pod at start with a line that names it.",
+    ]
+    section = ""
+    for path in leaves(Settings):
+        if path[0] != section:
+            section = path[0]
+            lines += _section_heading(section)
+        field = _field(path)
+        lines.append(f"| `{variable_name(path)}` | {_default(field, path)} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _section_heading(name: str) -> list[str]:
+    annotation = Settings.model_fields[name].annotation
+    is_section = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    title = name.capitalize() if is_section else "Pod's role"
+    about = [" ".join((annotation.__doc__ or "").split()), ""] if is_section and annotation is not None else []
+    return ["", f"## {title}", "", *about, "| variable | default | what it is for |", "|---|---|---|"]
+
+
+def _field(path: tuple[str, ...]) -> FieldInfo:
+    model: type[BaseModel] = Settings
+    for name in path[:-1]:
+        annotation = model.model_fields[name].annotation
+        assert isinstance(annotation, type)
+        model = annotation
+    return model.model_fields[path[-1]]
+
+
+def _default(field: FieldInfo, path: tuple[str, ...]) -> str:
+    if path == ("pod", "name"):
+        return "the machine's name"
+    default = field.get_default(call_default_factory=False)
+    if default is PydanticUndefined or default is None or default == ():
+        return "unset"
+    if hasattr(default, "get_secret_value"):
+        default = default.get_secret_value()
+    if isinstance(default, frozenset):
+        default = ",".join(sorted(default))
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def _metrics() -> str:
+    lines = [
+        HEADER,
+        "# Metrics",
+        "",
+        "`GET /metrics` on each pod, in the Prometheus text format. The usual `process_*` and `python_*` metrics are",
+        "there too.",
+        "",
+        "| metric | type | labels | what it tells |",
+        "|---|---|---|---|",
+    ]
+    for metric in _own_metrics():
+        (family,) = metric.describe()
+        name = family.name + ("_total" if family.type == "counter" else "")
+        labels = ", ".join(f"`{label}`" for label in metric._labelnames) or "-"  # noqa: SLF001 - there is no public way
+        lines.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+    return "\n".join(lines) + "\n"
+
+
+def _own_metrics() -> Iterator[MetricWrapperBase]:
+    for metric in vars(Metrics()).values():
+        if isinstance(metric, MetricWrapperBase):
+            yield metric

@@ -1,0 +1,1 @@
+"""Event -> messages. Pure: no IO, no clock, no state."""

@@ -1,0 +1,1 @@
+"""How clients are attached; thin, and all over the same gateway."""

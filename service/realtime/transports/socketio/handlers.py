@@ -1,0 +1,68 @@
+"""Socket.IO's events -> the gateway."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import socketio
+import structlog
+from socketio.exceptions import ConnectionRefusedError as Refused
+
+from realtime.errors import RealtimeError
+from realtime.gateway.gateway import Gateway, describe
+from realtime.gateway.tokens import Credentials
+from realtime.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+def register_handlers(server: socketio.AsyncServer, gateway: Gateway, metrics: Metrics) -> None:
+    """Connect python-socketio's events to the gateway."""
+
+    async def on_connect(sid: str, environ: Mapping[str, Any], auth: object = None) -> None:
+        try:
+            gateway.connect(sid, read_credentials(environ, auth))
+        except RealtimeError as error:
+            # The client's `connect_error` has `message`, and the rest in `data`.
+            raise Refused(str(error), describe(error)) from None
+
+    async def on_disconnect(sid: str, reason: str) -> None:
+        gateway.disconnected(sid, reason)
+
+    async def on_command(name: str, sid: str, *arguments: Any) -> dict[str, Any] | None:
+        try:
+            return await gateway.command(sid, name, arguments)
+        except Exception:
+            log.exception("command_failed", command=name[:64])
+            metrics.bugs.labels("command").inc()
+            return {
+                "ok": False,
+                "error": {
+                    "code": "internal",
+                    "message": "Something is wrong on our side.",
+                    "retryable": True,
+                },
+            }
+
+    server.on("connect", on_connect)
+    server.on("disconnect", on_disconnect)
+    server.on("*", on_command)
+
+
+def read_credentials(environ: Mapping[str, Any], auth: object) -> Credentials:
+    """Find what a client brought along: `auth.token`, `Authorization: Bearer`, query `token`; the first one wins.
+
+    A bare `userId` (and `roles`, separated by commas) is read from the query as a mere claim.
+    """
+    query = parse_qs(environ.get("QUERY_STRING", ""))
+    token = auth.get("token") if isinstance(auth, dict) else None
+    if token is None:
+        scheme, _, value = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
+        token = value.strip() if scheme.lower() == "bearer" else None
+    if token is None:
+        token = query.get("token", [None])[0]
+    return Credentials(
+        token=None if token is None else str(token),
+        claimed_user_id=query.get("userId", [None])[0],
+        claimed_roles=frozenset(role for role in query.get("roles", [""])[0].split(",") if role),
+    )

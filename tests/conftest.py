@@ -1,0 +1,50 @@
+"""What holds for every run: where the parts are loaded, what a skip means in CI, what the summary says.
+
+The fixtures are in `parts/fixtures.py`. What kind a test is, its directory says.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parts import used
+from parts.needs import IN_CI
+
+HERE = Path(__file__).parent
+
+# These tests touch no sockets, and need not wait a second for the clients of everything to be imported.
+WITHOUT_PARTS = {"unit", "architecture"}
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
+    if file_path.relative_to(HERE).parts[0] not in WITHOUT_PARTS:
+        parent.config.pluginmanager.import_plugin("parts.fixtures")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    worker_output = getattr(session.config, "workeroutput", None)
+    if worker_output is not None:  # under pytest-xdist: for the process that prints the summary
+        worker_output["parts"] = sorted(used.USED)
+    elif _skipped_in_ci(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    used.USED.update(map(tuple, getattr(node, "workeroutput", {}).get("parts", [])))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if used.USED:
+        terminalreporter.section("real parts")
+        for part, name in sorted(used.USED):
+            terminalreporter.line(f"{part}: {name}")
+    if skipped := _skipped_in_ci(config):
+        terminalreporter.section("failed: in CI nothing may skip", red=True)
+        terminalreporter.line(f"{len(skipped)} skipped; the reasons are in the short test summary")
+
+
+def _skipped_in_ci(config: pytest.Config) -> list[Any]:
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    return reporter.stats.get("skipped", []) if IN_CI and reporter else []

@@ -1,0 +1,258 @@
+"""That the parts the other tests stand on do what those tests take for granted."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import jwt
+import pytest
+import socketio
+from aiohttp import web
+from aiokafka import AIOKafkaConsumer
+from redis.asyncio import Redis
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from parts.child import Child
+from parts.clients import Client
+from parts.embedded_kafka import EmbeddedKafka
+from parts.haproxy import Haproxy
+from parts.js_client import JsClient
+from parts.ports import free_port
+from parts.python_client import PythonClient
+from parts.redis_server import RedisServer
+from parts.tokens import MALFORMED, Issuer
+from parts.topics import Topics
+from parts.waiting import eventually
+
+CLIENTS = [PythonClient, JsClient]
+TRANSPORTS = [["websocket"], ["polling"], ["polling", "websocket"]]
+
+
+class WebServer:
+    """A web application on a loopback port."""
+
+    def __init__(self, application: web.Application) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._runner = web.AppRunner(application, shutdown_timeout=0.1)
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+
+# --- waiting and children
+
+
+async def test_a_wait_in_vain_says_what_it_waited_for() -> None:
+    with pytest.raises(AssertionError, match="pigs fly"):
+        await eventually(lambda: False, 0.05, "pigs fly")
+
+
+async def test_a_part_that_cannot_start_tells_its_last_words(tmp_path: Path) -> None:
+    class Doomed(Child):
+        async def is_ready(self) -> bool:
+            return False
+
+    child = Doomed("doomed", [sys.executable, "-c", "raise SystemExit('out of luck')"], tmp_path)
+    with pytest.raises(AssertionError, match="doomed ended with 1") as raised:
+        await child.start()
+    assert "out of luck" in raised.value.__notes__[0]
+
+
+# --- Kafka
+
+
+async def test_kafka_carries_records_to_a_group(topics: Topics) -> None:
+    sent = await topics.produce("order.created", {"orderId": "17"}, key="17", headers=[("trace", b"t")])
+    consumer = AIOKafkaConsumer(
+        topics.name("order.created"),
+        bootstrap_servers=topics.kafka.bootstrap_servers,
+        group_id=topics.group_id,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    async with consumer:
+        record = await consumer.getone()
+        await consumer.commit()
+        assert await consumer.committed(sent.topic_partition) == sent.offset + 1
+    assert (record.key, record.value, record.headers) == (b"17", b'{"orderId": "17"}', (("trace", b"t"),))
+    assert await topics.read("order.created") == [record]
+
+
+async def test_the_embedded_kafka_comes_back_empty_on_its_port(tmp_path: Path, prefix: str) -> None:
+    broker = EmbeddedKafka(tmp_path)
+    topics = Topics(broker, prefix)
+    try:
+        for _ in range(2):
+            await broker.start()
+            await topics.create()
+            await topics.produce("order.created", b"17")
+            assert [record.value for record in await topics.read("order.created")] == [b"17"]
+            await broker.kill()
+    finally:
+        await broker.kill()
+
+
+# --- Redis
+
+
+async def test_a_killed_redis_comes_back_with_its_data(own_redis: RedisServer) -> None:
+    async with Redis.from_url(own_redis.url) as redis:
+        await redis.set("a", "1")
+    await own_redis.kill()
+    await own_redis.start()
+    async with Redis.from_url(own_redis.url) as redis:
+        assert await redis.get("a") == b"1"
+
+
+async def test_redis_can_come_back_having_forgotten_all(own_redis: RedisServer) -> None:
+    async with Redis.from_url(own_redis.url) as redis:
+        await redis.set("a", "1")
+    assert await own_redis.stop() == 0
+    await own_redis.start(forget=True)
+    async with Redis.from_url(own_redis.url) as redis:
+        assert await redis.get("a") is None
+
+
+async def test_a_frozen_redis_does_not_answer_until_it_goes_on(own_redis: RedisServer) -> None:
+    async with Redis.from_url(own_redis.url, socket_timeout=0.1, retry=None) as redis:
+        await redis.set("a", "1")
+        own_redis.pause()
+        with pytest.raises(RedisTimeoutError):
+            await redis.get("a")
+        own_redis.resume()
+        assert await redis.get("a") == b"1"
+
+
+# --- haproxy
+
+
+async def test_haproxy_keeps_a_client_at_its_pod_as_long_as_that_is_ready(tmp_path: Path) -> None:
+    ready = {"a": True, "b": True}
+
+    def pod(name: str) -> web.Application:
+        async def health(_: web.Request) -> web.Response:
+            return web.Response(status=200 if ready[name] else 503)
+
+        async def whoami(_: web.Request) -> web.Response:
+            return web.Response(text=name)
+
+        application = web.Application()
+        application.add_routes([web.get("/health/ready", health), web.get("/", whoami)])
+        return application
+
+    async with AsyncExitStack() as at_the_end:
+        pods = {name: await at_the_end.enter_async_context(WebServer(pod(name))) for name in ready}
+        haproxy = Haproxy(tmp_path, {name: server.port for name, server in pods.items()})
+        at_the_end.push_async_callback(haproxy.kill)
+        await haproxy.start()
+        await haproxy.sees("a", "b")
+
+        client = await at_the_end.enter_async_context(httpx.AsyncClient(base_url=haproxy.url))
+        first = (await client.get("/")).text
+        assert {(await client.get("/")).text for _ in range(10)} == {first}
+
+        (other,) = ready.keys() - {first}
+        ready[first] = False
+        await haproxy.sees(other)
+        assert (await client.get("/")).text == other
+
+
+# --- clients
+
+
+@asynccontextmanager
+async def echo_server() -> AsyncIterator[WebServer]:
+    """A stock Socket.IO server: lets in who says so, greets, and asks whether the greeting was heard."""
+    server = socketio.AsyncServer(async_mode="aiohttp")
+
+    async def connect(sid: str, _: dict[str, Any], auth: dict[str, str] | None) -> None:
+        if auth != {"token": "let me in"}:
+            raise socketio.exceptions.ConnectionRefusedError("who are you", {"code": "unauthenticated"})
+
+    async def greet(sid: str, *args: Any) -> dict[str, Any]:
+        heard = await server.call("greeting", tuple(args), to=sid)
+        return {"ok": True, "heard": heard}
+
+    server.on("connect", connect)
+    server.on("greet", greet)
+    application = web.Application()
+    server.attach(application)
+    async with WebServer(application) as served:
+        yield served
+        await server.shutdown()
+
+
+@pytest.mark.parametrize("by", CLIENTS)
+@pytest.mark.parametrize("transports", TRANSPORTS, ids="+".join)
+async def test_a_client_hears_what_it_is_told_and_answers(by: type[Client], transports: list[str], connect) -> None:
+    async with echo_server() as server:
+        client = await connect(server.url, "let me in", by=by, transports=transports)
+        assert client.sid
+        if len(transports) == 2:
+            await client.wait_for(lambda heard: heard.kind == "upgrade" and heard.name == "websocket")
+        assert await client.command("greet", "hello", {"a": [1, None]}) == {
+            "ok": True,
+            "heard": ["hello", {"a": [1, None]}],
+        }
+        greeting = await client.wait_for_event("greeting")
+        assert greeting.args == ("hello", {"a": [1, None]})
+        await client.close()
+        await client.wait_for(lambda heard: heard.kind == "disconnect")
+
+
+@pytest.mark.parametrize("by", CLIENTS)
+async def test_a_client_without_an_ack_says_so(by: type[Client], connect) -> None:
+    async with echo_server() as server:
+        client = await connect(server.url, "let me in", by=by)
+        with pytest.raises(TimeoutError):
+            await client.command("nobody listens", timeout_seconds=0.1)
+
+
+@pytest.mark.parametrize("by", CLIENTS)
+@pytest.mark.parametrize("transports", TRANSPORTS, ids="+".join)
+async def test_a_refused_client_is_told_why(by: type[Client], transports: list[str]) -> None:
+    async with echo_server() as server, by(server.url, "wrong", transports=transports) as client:
+        refusal = client.heard[-1]
+        assert (refusal.kind, refusal.name) == ("connect_error", "who are you")
+
+
+@pytest.mark.parametrize("by", CLIENTS)
+async def test_a_client_that_reaches_nobody_says_so(by: type[Client]) -> None:
+    async with by(f"http://127.0.0.1:{free_port()}") as client:
+        assert [heard.kind for heard in client.heard] == ["connect_error"]
+
+
+# --- tokens
+
+
+@pytest.mark.parametrize(
+    "issuer", [Issuer.hs256(), Issuer.rs256(), Issuer.es256()], ids=lambda issuer: issuer.algorithm
+)
+def test_good_tokens_hold_and_hostile_ones_do_not(issuer: Issuer) -> None:
+    def claims(token: str) -> dict[str, Any]:
+        return jwt.decode(
+            token, issuer.verification_key, [issuer.algorithm], audience=issuer.audience, issuer=issuer.name
+        )
+
+    good = claims(issuer.token("u1", "admin"))
+    assert (good["sub"], good["roles"]) == ("u1", ["admin"])
+    hostile = [
+        issuer.expired("u1"),
+        issuer.unsigned("u1"),
+        issuer.tampered("u1"),
+        issuer.token("u1", aud="other"),
+    ]
+    if issuer.algorithm != "HS256":
+        hostile.append(issuer.confused("u1"))
+    for token in (*hostile, *MALFORMED):
+        with pytest.raises(jwt.InvalidTokenError):
+            claims(token)

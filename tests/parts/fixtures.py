@@ -1,0 +1,149 @@
+"""The fixtures over the parts. A test that kills or freezes a part takes one of its own; the others share."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Literal, Protocol
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from parts import apache_kafka, js_client
+from parts.apache_kafka import ApacheKafka
+from parts.clients import Client
+from parts.embedded_kafka import EmbeddedKafka
+from parts.kafka import Kafka
+from parts.needs import IN_CI, find
+from parts.pod import Cluster
+from parts.python_client import PythonClient
+from parts.redis_server import RedisServer
+from parts.tokens import Issuer
+from parts.topics import Topics
+
+
+def takes_apache_kafka() -> bool:
+    """In CI always: where Java or Maven is missing there, that is an error."""
+    return IN_CI or bool(find("java") and find("mvn"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Download what is missing before the first test, whose time limit is no place for that."""
+    wanted = {name for item in session.items if isinstance(item, pytest.Function) for name in item.fixturenames}
+    if session.config.option.collectonly or not wanted:
+        return
+    # What goes wrong here goes wrong again, and is told, where a test needs it.
+    with contextlib.suppress(AssertionError):
+        if wanted & {"kafka", "own_kafka"} and find("java") and find("mvn"):
+            apache_kafka.distribution()
+        if "connect" in wanted and find("npm"):
+            js_client.installation()
+
+
+def _scope_of_kafka(fixture_name: str, config: pytest.Config) -> Literal["session", "module"]:
+    # A JVM takes seconds to start; the embedded broker takes none, and is best not asked for too much.
+    return "session" if takes_apache_kafka() else "module"
+
+
+def _kafka(directory: Path) -> ApacheKafka | EmbeddedKafka:
+    return ApacheKafka(directory) if takes_apache_kafka() else EmbeddedKafka(directory)
+
+
+@pytest_asyncio.fixture(scope=_scope_of_kafka, loop_scope="session")
+async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kafka]:
+    """A broker that stays up: Apache Kafka where Java and Maven are, else the embedded one."""
+    broker = _kafka(tmp_path_factory.mktemp("kafka"))
+    await broker.start()
+    yield broker
+    await broker.kill()
+
+
+@pytest.fixture
+async def own_kafka(tmp_path: Path) -> AsyncIterator[Kafka]:
+    """A broker of this test's own, to stop, kill, pause and start again."""
+    broker = _kafka(tmp_path / "kafka")
+    await broker.start()
+    yield broker
+    await broker.kill()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def redis_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RedisServer]:
+    """A Redis that stays up."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    await server.start()
+    yield server
+    await server.kill()
+
+
+@pytest.fixture
+async def own_redis(tmp_path: Path) -> AsyncIterator[RedisServer]:
+    """A Redis of this test's own, to stop, kill, pause and start again, with its data or without."""
+    server = RedisServer(tmp_path / "redis")
+    await server.start()
+    yield server
+    await server.kill()
+
+
+@pytest.fixture
+def prefix() -> str:
+    """What this test's topics, groups and Redis keys begin with, so that tests do not disturb each other."""
+    return f"t{uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def topics(kafka: Kafka, prefix: str) -> AsyncIterator[Topics]:
+    """All topics that a pod uses, of this test's own."""
+    topics = Topics(kafka, prefix)
+    await topics.create()
+    yield topics
+    await topics.delete()
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Issuer:
+    """Who signs the tokens that the pods of `make_cluster` believe."""
+    return Issuer.hs256()
+
+
+class MakeCluster(Protocol):
+    async def __call__(self, *, pods: int = 3, **options: Any) -> Cluster:
+        """Start pods and haproxy over this test's topics and the shared Redis; options as of `Cluster`."""
+
+
+@pytest.fixture
+async def make_cluster(
+    tmp_path: Path, topics: Topics, redis_server: RedisServer, issuer: Issuer
+) -> AsyncIterator[MakeCluster]:
+    """Start clusters that end with the test. With parts of its own a test says `async with Cluster(...)` itself."""
+    async with AsyncExitStack() as at_the_end:
+
+        async def make(*, pods: int = 3, **options: Any) -> Cluster:
+            directory = tmp_path / f"cluster-{uuid4().hex[:4]}"
+            cluster = Cluster(directory, topics, redis_server, issuer, pods=pods, **options)
+            return await at_the_end.enter_async_context(cluster)
+
+        yield make
+
+
+class Connect(Protocol):
+    async def __call__(
+        self, url: str, token: str | None = None, *, by: type[Client] = PythonClient, **options: Any
+    ) -> Client:
+        """Connect a client, `PythonClient` or `JsClient`; options as of `Client`."""
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Connect clients that leave with the test. Who expects a refusal says `async with PythonClient(...)`."""
+    async with AsyncExitStack() as at_the_end:
+
+        async def make(
+            url: str, token: str | None = None, *, by: type[Client] = PythonClient, **options: Any
+        ) -> Client:
+            client = await at_the_end.enter_async_context(by(url, token, **options))
+            assert client.sid, str(client)
+            return client
+
+        yield make

