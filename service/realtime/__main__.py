@@ -2,12 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 import uvloop
 
-from realtime.errors import ConfigurationError
+from realtime.errors import ConfigurationError, RealtimeError
+
+# The demo's page and proxy.
+DEMO_PORT: Final = 3_000
 
 cli = typer.Typer(
     help="Facts from Kafka topics to exactly the browsers that may see them.",
@@ -34,8 +37,52 @@ def serve() -> None:
 
 
 @cli.command()
-def token(user_id: str, roles: str = "", expires_in_seconds: int = 3_600) -> None:
-    """Print a token for trying things out; needs REALTIME_AUTH__SECRET. ROLES are separated by commas."""
+def demo(
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Public port; 3000, or any that is free with --headless.")
+    ] = None,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Without a browser: place orders, check what arrives, exit 0 or 1.")
+    ] = False,
+) -> None:
+    """Run a cluster on this machine (Kafka, Redis, two pods, a sticky proxy) and a page to watch it."""
+    try:
+        from realtime.demo.run import run_demo
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("realtime"):
+            raise
+        print(
+            f"{error.name} is not installed. Install what the demo needs with\n"
+            "    make setup    (in a checkout)    or    pip install 'realtime[demo]'",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None
+    if port is None:
+        port = 0 if headless else DEMO_PORT
+    try:
+        code = uvloop.run(run_demo(port, headless=headless))
+    except ConfigurationError as error:
+        _refuse_to_start(error)
+    raise SystemExit(code)
+
+
+@cli.command()
+def token(
+    user_id: Annotated[str, typer.Argument(metavar="USER", help="Whom the token is for: its `sub`.")],
+    roles: Annotated[str, typer.Option(help="Separated by commas, for example `admin`.")] = "",
+    expires_in_seconds: Annotated[int, typer.Option(min=1, help="How long it is good for.")] = 3_600,
+) -> None:
+    """Print a token for trying things out, signed with REALTIME_AUTH__SECRET."""
+    from realtime.demo.tokens import sign_token
+    from realtime.settings import load_settings
+
+    try:
+        named = [role.strip() for role in roles.split(",") if role.strip()]
+        signed = sign_token(load_settings().auth, user_id, named, expires_in_seconds)
+    except RealtimeError as error:
+        print(f"realtime cannot sign a token:\n{error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    print(signed)
 
 
 @cli.command()

@@ -41,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 # A pod that misses this many reports is taken for gone.
 REPORTS_PER_LEASE: Final = 3
+# Enough for a polling client to fetch the notice before its session is gone.
+NOTICE_SECONDS: Final = 0.5
 
 
 class Pod:
@@ -190,6 +192,9 @@ class Pod:
         for session in self._sessions:
             delay_ms = random.randint(0, retry_after_ms)  # noqa: S311 - jitter, not a secret
             await self._attachment.send(session.id, "server:draining", {"retryAfterMs": delay_ms})
+        if len(self._sessions):
+            await asyncio.sleep(NOTICE_SECONDS)
+        for session in self._sessions:
             await self._attachment.close(session.id, SERVER_DRAINING)
         await self._sessions.until_empty()
         log.info("sessions_moved")

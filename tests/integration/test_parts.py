@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
 import jwt
 import pytest
 import socketio
@@ -18,7 +17,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from parts.child import Child
 from parts.clients import Client
 from parts.embedded_kafka import EmbeddedKafka
+from parts.fixtures import Connect
 from parts.haproxy import Haproxy
+from parts.http import get
 from parts.js_client import JsClient
 from parts.ports import free_port
 from parts.python_client import PythonClient
@@ -132,41 +133,11 @@ async def test_a_frozen_redis_does_not_answer_until_it_goes_on(own_redis: RedisS
         assert await redis.get("a") == b"1"
 
 
-# --- haproxy
+# --- haproxy and clients
 
 
-async def test_haproxy_keeps_a_client_at_its_pod_as_long_as_that_is_ready(tmp_path: Path) -> None:
-    ready = {"a": True, "b": True}
-
-    def pod(name: str) -> web.Application:
-        async def health(_: web.Request) -> web.Response:
-            return web.Response(status=200 if ready[name] else 503)
-
-        async def whoami(_: web.Request) -> web.Response:
-            return web.Response(text=name)
-
-        application = web.Application()
-        application.add_routes([web.get("/health/ready", health), web.get("/", whoami)])
-        return application
-
-    async with AsyncExitStack() as at_the_end:
-        pods = {name: await at_the_end.enter_async_context(WebServer(pod(name))) for name in ready}
-        haproxy = Haproxy(tmp_path, {name: server.port for name, server in pods.items()})
-        at_the_end.push_async_callback(haproxy.kill)
-        await haproxy.start()
-        await haproxy.sees("a", "b")
-
-        client = await at_the_end.enter_async_context(httpx.AsyncClient(base_url=haproxy.url))
-        first = (await client.get("/")).text
-        assert {(await client.get("/")).text for _ in range(10)} == {first}
-
-        (other,) = ready.keys() - {first}
-        ready[first] = False
-        await haproxy.sees(other)
-        assert (await client.get("/")).text == other
-
-
-# --- clients
+async def ready(_: web.Request) -> web.Response:
+    return web.Response(text="ready")
 
 
 @asynccontextmanager
@@ -185,32 +156,68 @@ async def echo_server() -> AsyncIterator[WebServer]:
     server.on("connect", connect)
     server.on("greet", greet)
     application = web.Application()
+    application.add_routes([web.get("/health/ready", ready)])
     server.attach(application)
     async with WebServer(application) as served:
         yield served
         await server.shutdown()
 
 
+@pytest.fixture
+async def two_behind_haproxy(tmp_path: Path) -> AsyncIterator[Haproxy]:
+    async with echo_server() as one, echo_server() as other:
+        haproxy = Haproxy(tmp_path / "haproxy", {"one": one.port, "other": other.port})
+        try:
+            await haproxy.start()
+            await haproxy.sees("one", "other")
+            yield haproxy
+        finally:
+            await haproxy.kill()
+
+
 @pytest.mark.parametrize("by", CLIENTS)
 @pytest.mark.parametrize("transports", TRANSPORTS, ids="+".join)
-async def test_a_client_hears_what_it_is_told_and_answers(by: type[Client], transports: list[str], connect) -> None:
-    async with echo_server() as server:
-        client = await connect(server.url, "let me in", by=by, transports=transports)
-        assert client.sid
-        if len(transports) == 2:
-            await client.wait_for(lambda heard: heard.kind == "upgrade" and heard.name == "websocket")
-        assert await client.command("greet", "hello", {"a": [1, None]}) == {
-            "ok": True,
-            "heard": ["hello", {"a": [1, None]}],
-        }
-        greeting = await client.wait_for_event("greeting")
-        assert greeting.args == ("hello", {"a": [1, None]})
-        await client.close()
-        await client.wait_for(lambda heard: heard.kind == "disconnect")
+async def test_a_client_behind_haproxy_hears_what_it_is_told_and_answers(
+    by: type[Client], transports: list[str], two_behind_haproxy: Haproxy, connect: Connect
+) -> None:
+    client = await connect(two_behind_haproxy.url, "let me in", by=by, transports=transports)
+    if len(transports) == 2:
+        await client.wait_for(lambda heard: heard.kind == "upgrade" and heard.name == "websocket")
+    said = ("hello", {"a": [1, None]})
+    assert await client.command("greet", *said) == {"ok": True, "heard": list(said)}
+    assert (await client.wait_for_event("greeting")).args == said
+    await client.close()
+    await client.wait_for(lambda heard: heard.kind == "disconnect")
+
+
+async def test_haproxy_gives_new_clients_to_pods_that_are_ready(tmp_path: Path) -> None:
+    is_ready = {"one": True, "other": True}
+
+    def pod(name: str) -> web.Application:
+        async def health(_: web.Request) -> web.Response:
+            return web.Response(status=200 if is_ready[name] else 503)
+
+        async def whoami(_: web.Request) -> web.Response:
+            return web.Response(text=name)
+
+        application = web.Application()
+        application.add_routes([web.get("/health/ready", health), web.get("/", whoami)])
+        return application
+
+    async with AsyncExitStack() as at_the_end:
+        pods = {name: await at_the_end.enter_async_context(WebServer(pod(name))) for name in is_ready}
+        haproxy = Haproxy(tmp_path, {name: server.port for name, server in pods.items()})
+        at_the_end.push_async_callback(haproxy.kill)
+        await haproxy.start()
+        await haproxy.sees("one", "other")
+        is_ready["one"] = False
+        await haproxy.sees("other")
+        replies = [await get(haproxy.url) for _ in range(4)]
+        assert [reply.text for reply in replies if reply] == ["other"] * 4
 
 
 @pytest.mark.parametrize("by", CLIENTS)
-async def test_a_client_without_an_ack_says_so(by: type[Client], connect) -> None:
+async def test_a_client_without_an_ack_says_so(by: type[Client], connect: Connect) -> None:
     async with echo_server() as server:
         client = await connect(server.url, "let me in", by=by)
         with pytest.raises(TimeoutError):

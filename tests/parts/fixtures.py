@@ -16,7 +16,7 @@ from parts.clients import Client
 from parts.embedded_kafka import EmbeddedKafka
 from parts.kafka import Kafka
 from parts.needs import IN_CI, find
-from parts.pod import Cluster
+from parts.pod import Cluster, Pod
 from parts.python_client import PythonClient
 from parts.redis_server import RedisServer
 from parts.tokens import Issuer
@@ -125,6 +125,44 @@ async def make_cluster(
             return await at_the_end.enter_async_context(cluster)
 
         yield make
+
+
+class StartPod(Protocol):
+    async def __call__(self, *, roles: str = "intake,sockets", **settings: str) -> Pod:
+        """Start a pod over this test's topics and the shared Redis; settings go over these."""
+
+
+@pytest.fixture
+async def start_pod(
+    tmp_path: Path, topics: Topics, redis_server: RedisServer, issuer: Issuer
+) -> AsyncIterator[StartPod]:
+    """Start pods over this test's topics and the shared Redis; settings go over these. They are killed with the test."""
+    async with AsyncExitStack() as at_the_end:
+
+        async def start(*, roles: str = "intake,sockets", **settings: str) -> Pod:
+            own = {
+                **topics.settings,
+                **issuer.settings,
+                "REALTIME_REDIS__URL": redis_server.url,
+                "REALTIME_REDIS__KEY_PREFIX": topics.prefix,
+                "REALTIME_KAFKA__SESSION_TIMEOUT_SECONDS": "6",
+                "REALTIME_KAFKA__HEARTBEAT_INTERVAL_SECONDS": "1",
+                "REALTIME_DRAIN__SETTLE_SECONDS": "0",
+                "REALTIME_DRAIN__RETRY_AFTER_MS": "100",
+            }
+            name = f"pod-{uuid4().hex[:4]}"
+            pod = Pod(name, tmp_path / name, own | settings, roles=roles)
+            at_the_end.push_async_callback(pod.kill)
+            await pod.start()
+            return pod
+
+        yield start
+
+
+@pytest.fixture
+async def pod(start_pod: StartPod) -> Pod:
+    """One pod with both roles."""
+    return await start_pod()
 
 
 class Connect(Protocol):

@@ -44,6 +44,8 @@ class JsClient(Client):
             "reconnection": self.reconnects,
             "extraHeaders": self.headers,
             "timeout": 10_000,
+            # Keeps cookies, as browsers do, by which the sticky proxy knows a client; on Node that must be asked for.
+            "withCredentials": True,
         }
         if self.auth is not None:
             options["auth"] = self.auth

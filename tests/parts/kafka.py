@@ -1,5 +1,6 @@
 """What a Kafka is to a test, whichever one runs: a place to reach, that can go away and come back."""
 
+import asyncio
 from typing import Protocol
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -25,6 +26,13 @@ class Kafka(Protocol):
 
 async def answers(bootstrap_servers: str) -> bool:
     """Ask as a client would: whether there is a broker that serves."""
+    try:
+        # aiokafka logs an error at each refused connection, dozens before a broker is up.
+        _, writer = await asyncio.open_connection(*bootstrap_servers.split(":"))
+        writer.close()
+        await writer.wait_closed()
+    except OSError:
+        return False
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=2_000)
     try:
         await admin.start()

@@ -23,7 +23,10 @@ INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
 class Pod(Child):
     """One `realtime serve`. Started again, it is the same pod on the same port."""
 
-    def __init__(self, name: str, directory: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, directory: Path, settings: Mapping[str, str], *, roles: str = "intake,sockets"
+    ) -> None:
+        self.roles = roles.split(",")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         environment = {variable: os.environ[variable] for variable in INHERITED if variable in os.environ}
@@ -32,6 +35,7 @@ class Pod(Child):
             "REALTIME_HTTP__HOST": "127.0.0.1",
             "REALTIME_HTTP__PORT": str(self.port),
             "REALTIME_POD__NAME": name,
+            "REALTIME_ROLES": roles,
             "PYTHONUNBUFFERED": "1",
         }
         super().__init__(name, [sys.executable, "-m", "realtime", "serve"], directory, environment)
@@ -77,11 +81,9 @@ class Cluster:
             "REALTIME_DRAIN__SETTLE_SECONDS": "0.5",
             **(settings or {}),
         }
-        self.pods = [
-            Pod(f"pod-{i}", directory / f"pod-{i}", shared | {"REALTIME_ROLES": roles[i % len(roles)]})
-            for i in range(pods)
-        ]
-        self.haproxy = Haproxy(directory / "haproxy", {pod.name: pod.port for pod in self.pods})
+        self.pods = [Pod(f"pod-{i}", directory / f"pod-{i}", shared, roles=roles[i % len(roles)]) for i in range(pods)]
+        self.with_sockets = [pod for pod in self.pods if "sockets" in pod.roles]
+        self.haproxy = Haproxy(directory / "haproxy", {pod.name: pod.port for pod in self.with_sockets})
         self.url = self.haproxy.url
 
     @property
@@ -89,11 +91,11 @@ class Cluster:
         return self.topics.kafka
 
     async def start(self) -> None:
-        """Start the pods, then haproxy, and wait until haproxy finds all of them up."""
+        """Start everything at once, and wait until haproxy finds all pods with sockets up."""
         async with asyncio.TaskGroup() as starting:
             for child in (self.haproxy, *self.pods):
                 starting.create_task(child.start())
-        await self.haproxy.sees(*(pod.name for pod in self.pods))
+        await self.haproxy.sees(*(pod.name for pod in self.with_sockets))
 
     async def kill(self) -> None:
         """End everything at once; tests that care how a pod leaves say `terminate` themselves."""

@@ -5,6 +5,7 @@ import contextlib
 import time
 from typing import Any
 
+import aiohttp
 import socketio
 from socketio.exceptions import ConnectionError as NotConnected
 
@@ -22,7 +23,9 @@ class PythonClient(Client):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._client = socketio.AsyncClient(reconnection=self.reconnects, handle_sigint=False)
+        self._client = socketio.AsyncClient(
+            reconnection=self.reconnects, http_session=_http_session, handle_sigint=False
+        )
         self._client.on("connect", self._on_connect)
         self._client.on("connect_error", lambda problem=None: self._hear("connect_error", _reason(problem), problem))
         self._client.on("disconnect", lambda reason: self._hear("disconnect", reason))
@@ -74,6 +77,11 @@ class PythonClient(Client):
 
     def _hear(self, kind: str, name: str, *args: Any) -> None:
         self.heard.append(Heard(kind, name, args, time.time()))
+
+
+def _http_session() -> aiohttp.ClientSession:
+    # aiohttp ignores cookies of hosts without a name, and by a cookie the sticky proxy on 127.0.0.1 knows a client.
+    return aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
 
 def _reason(problem: Any) -> str:

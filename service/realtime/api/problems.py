@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from realtime.errors import RealtimeError
+from realtime.errors import DependencyError, RealtimeError
+from realtime.gateway.gateway import describe
 from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -56,13 +57,17 @@ def add_problem_handlers(app: FastAPI, metrics: Metrics) -> None:
             headers["WWW-Authenticate"] = "Bearer"
         if error.retryable and error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             headers["Retry-After"] = "1"
-        return problem(error.http_status, error.code, str(error), headers, retryable=error.retryable)
+        if isinstance(error, DependencyError):
+            log.warning("request_refused", error=str(error))  # what exactly is the matter is for operators
+        told = describe(error)
+        return problem(error.http_status, error.code, told["message"], headers, retryable=error.retryable)
 
     @app.exception_handler(RequestValidationError)
     async def on_validation_error(_: Request, error: RequestValidationError) -> ProblemResponse:
         fields = [
             {
-                "field": ".".join(str(part) for part in e["loc"][1:]),
+                # What is no JSON has a position for its path, and no fields.
+                "field": "" if e["type"] == "json_invalid" else ".".join(str(part) for part in e["loc"][1:]),
                 "message": e["msg"].removeprefix("Value error, "),
             }
             for e in error.errors()

@@ -6,13 +6,13 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.security import HTTPBearer
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field
 
 from realtime.api.problems import ProblemBody
 from realtime.clock import Clock, iso_utc
 from realtime.delivery.publisher import Publisher
 from realtime.events.envelope import Event
-from realtime.events.fact import Fact, Identifier, ShortText
+from realtime.events.fact import Fact, Identifier, JsonObject, ShortText
 from realtime.events.inventory import InventoryUpdated
 from realtime.events.order import OrderUpdated
 from realtime.gateway.access import require_service
@@ -22,7 +22,9 @@ from realtime.protocol.messages import AdminNotice, Message, MessagePart, Notifi
 from realtime.protocol.rooms import ADMIN_DASHBOARD, user_room
 from realtime.routing.routes import Router
 
-_REQUEST: Final = ConfigDict(extra="forbid", validate_by_name=False, validate_by_alias=True, strict=False)
+_REQUEST: Final = ConfigDict(extra="forbid", validate_by_name=False, validate_by_alias=True)
+# The one field that JSON has no type of its own for.
+_PriorityName = Annotated[Priority, Field(strict=False)]
 
 
 class NotificationRequest(Fact):
@@ -33,7 +35,7 @@ class NotificationRequest(Fact):
     user_id: Identifier
     title: Annotated[ShortText, Field(min_length=1)]
     message: Annotated[ShortText, Field(min_length=1)]
-    priority: Priority = Priority.NORMAL
+    priority: _PriorityName = Priority.NORMAL
 
 
 class OrderRequest(OrderUpdated):
@@ -56,8 +58,8 @@ class AdminRequest(Fact):
     event: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,63}$")] = "broadcast"
     message: Annotated[ShortText, Field(min_length=1)]
     title: ShortText | None = None
-    priority: Priority = Priority.NORMAL
-    data: dict[str, JsonValue] | None = None
+    priority: _PriorityName = Priority.NORMAL
+    data: JsonObject | None = None
 
 
 class Accepted(MessagePart):

@@ -4,7 +4,11 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Collection, Coroutine, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Final, Protocol
 
 import structlog
@@ -20,9 +24,9 @@ from realtime.settings import RedisSettings
 
 log = structlog.get_logger(__name__)
 
-# What tells a signal from a delivery on the same channel: deliveries begin with a digit.
+# What tells signals and heartbeats from deliveries on the same channels: deliveries begin with a digit.
 SIGNAL: Final = b"S"
-HEARTBEAT: Final = b""
+HEARTBEAT: Final = b"H"
 # 500 channels to a command subscribe 729,000 rooms a second, one to a command 37,000.
 ROOMS_PER_COMMAND: Final = 500
 # A pod that has not heard itself for this many heartbeats is deaf.
@@ -32,17 +36,35 @@ DEAF_AFTER_HEARTBEATS: Final = 3
 class ReadHistory(Protocol):
     """How the subscriber reads what its rooms missed."""
 
-    async def __call__(self, rooms: Collection[str], after_offset: int, up_to_offset: int | None) -> Sequence[Delivery]:
-        """See `Broker.history`."""
+    async def __call__(self, after_offsets: Mapping[str, int], up_to_offset: int) -> Sequence[Delivery]:
+        """Of each room what lies behind its own offset, all in order; nothing behind `up_to_offset`."""
         ...
+
+
+@dataclass(slots=True)
+class _Subscription:
+    """A wanted room, and how far the listener has been told what was published into it.
+
+    What was published before the room was asked for counts as told. `epoch` is None until that is known.
+    """
+
+    ready: asyncio.Future[None]  # done: `subscribe` has returned, and from here on nothing may be missed
+    epoch: str | None = None
+    told_up_to: int = 0
+
+    def has_told(self, delivery: Delivery) -> bool:
+        return delivery.epoch == self.epoch and delivery.offset <= self.told_up_to
 
 
 class RedisSubscriber:
     """Keeps a pod's subscriptions, and hears nothing twice and nothing too late.
 
     When the connection is made again, the pod subscribes to all its rooms, then asks for the newest offset, then reads
-    from the rooms' histories what lies between the last offset that it heard and that one, and only then goes on with
-    what it hears; so a deaf moment delays messages, but loses none and turns none around.
+    from the rooms' histories what lies between what they have been told and that one, and only then goes on with what
+    it hears; so a deaf moment delays messages, but loses none and turns none around. Signals of a deaf moment are lost.
+
+    How far a room has been told is kept for each room: a connection may break between two rooms of one message, and a
+    room that was joined a moment ago must not hear what came before.
     """
 
     def __init__(
@@ -53,40 +75,36 @@ class RedisSubscriber:
         self._keys = keys
         self._pod_id = pod_id
         self._read_history = read_history
-        self._connection: AbstractConnection | None = None
-        self._confirmations: dict[str, asyncio.Future[None]] = {}  # every wanted room; done: subscribed once
-        self._to_subscribe: list[str] = []
+        self._rooms: dict[str, _Subscription] = {}  # every wanted room
         self._leaving: dict[str, object] = {}
-        self._flush_is_scheduled = False
-        self._commands: set[asyncio.Task[None]] = set()
-        self._sending = asyncio.Lock()  # commands go out whole, in the order in which they were asked for
-        self._was_listening = False
-        self._epoch = ""
-        self._last_offset = 0
-        self._caught_up_to = 0
+        self._is_connected = False  # else all rooms are subscribed to at once, when it is
+        self._to_send: list[tuple[str, str]] = []  # (command, room), in the order in which they were asked for
+        self._something_to_send = asyncio.Event()
+        self._answered: set[str] = set()  # rooms whose SUBSCRIBE on this connection has been answered
         self._heard_at = -math.inf
 
     # -- what the broker asks ---------------------------------------------------------------------------------------
 
     async def subscribe(self, rooms: Collection[str]) -> None:
         """See `Broker.subscribe`."""
-        loop = asyncio.get_running_loop()
+        new = [room for room in dict.fromkeys(rooms) if room not in self._rooms]
+        for room in new:
+            room.encode()  # what cannot be written is the caller's error; later it would be the connection's
         for room in rooms:
             self._leaving.pop(room, None)
-            if room not in self._confirmations:
-                self._confirmations[room] = loop.create_future()
-                self._to_subscribe.append(room)
-        if self._to_subscribe:
-            self._schedule_flush()
-        waiting = [f for room in rooms if not (f := self._confirmations[room]).done()]
+        for room in new:
+            self._rooms[room] = _Subscription(asyncio.get_running_loop().create_future())
+        self._ask("SUBSCRIBE", new)
+        waiting = [ready for room in rooms if not (ready := self._rooms[room].ready).done()]
         if waiting:
             await asyncio.wait(waiting)
 
     def unsubscribe(self, rooms: Collection[str]) -> None:
         """See `Broker.unsubscribe`."""
-        mark = object()
-        self._leaving.update(dict.fromkeys(rooms, mark))
-        asyncio.get_running_loop().call_later(self._settings.unsubscribe_delay_seconds, self._leave, rooms, mark)
+        mark, known = object(), [room for room in dict.fromkeys(rooms) if room in self._rooms]
+        if known:
+            self._leaving.update(dict.fromkeys(known, mark))
+            self._leave_later(self._settings.unsubscribe_delay_seconds, known, mark)
 
     def heard_seconds_ago(self) -> float:
         """See `Broker.heard_seconds_ago`."""
@@ -99,137 +117,181 @@ class RedisSubscriber:
             while True:
                 try:
                     await self._listen(listener)
-                except RedisUnavailable as error:
-                    log.warning("redis_subscription_lost", error=str(error), rooms=len(self._confirmations))
+                except* RedisUnavailable as errors:
+                    error = str(errors.exceptions[0])
+                    log.warning("redis_subscription_lost", error=error, rooms=len(self._rooms))
                 await asyncio.sleep(self._settings.heartbeat_interval_seconds / 2)
 
     # -- subscribing ------------------------------------------------------------------------------------------------
 
-    def _leave(self, rooms: Collection[str], mark: object) -> None:
+    def _ask(self, command: str, rooms: Iterable[str]) -> None:
+        # Rooms that are joined while others are being subscribed to go together with the next command.
+        if self._is_connected:
+            self._to_send += ((command, room) for room in rooms)
+            self._something_to_send.set()
+
+    def _leave_later(self, delay_seconds: float, rooms: Sequence[str], mark: object) -> None:
+        asyncio.get_running_loop().call_later(delay_seconds, self._leave, rooms, mark)
+
+    def _leave(self, rooms: Sequence[str], mark: object) -> None:
         left = [room for room in rooms if self._leaving.get(room) is mark]
-        if any(not self._confirmations[room].done() for room in left):
-            # An answer is still under way; a later SUBSCRIBE must not take it for its own.
-            asyncio.get_running_loop().call_later(self._settings.heartbeat_interval_seconds, self._leave, rooms, mark)
-            return
+        if self._is_connected:
+            # As long as an answer is under way, it could be taken for that to a later SUBSCRIBE.
+            unanswered = [room for room in left if room not in self._answered]
+            if unanswered:
+                self._leave_later(self._settings.heartbeat_interval_seconds, unanswered, mark)
+            left = [room for room in left if room in self._answered]
         for room in left:
             del self._leaving[room]
-            del self._confirmations[room]
-        if left and self._connection is not None:
-            self._spawn(self._send("UNSUBSCRIBE", left))
+            self._answered.discard(room)
+            subscription = self._rooms.pop(room)
+            if not subscription.ready.done():
+                subscription.ready.set_result(None)  # who still waits for a room that was let go waits for nothing
+        self._ask("UNSUBSCRIBE", left)
 
-    def _schedule_flush(self) -> None:
-        # Rooms that are joined in one turn of the loop are subscribed to with one command.
-        if not self._flush_is_scheduled:
-            self._flush_is_scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
+    async def _write(self, connection: AbstractConnection) -> None:
+        """Send what is asked for; learn up to where new rooms count as told."""
+        while True:
+            await self._something_to_send.wait()
+            self._something_to_send.clear()
+            asked, self._to_send = self._to_send, []
+            with redis_errors("subscribe"):
+                for command, of_it in groupby(asked, itemgetter(0)):
+                    rooms = [room for _, room in of_it]
+                    for start in range(0, len(rooms), ROOMS_PER_COMMAND):
+                        channels = [self._keys.room + room for room in rooms[start : start + ROOMS_PER_COMMAND]]
+                        await connection.send_command(command, *channels, check_health=False)
+                    if command == "SUBSCRIBE":
+                        await self._begin(rooms)
 
-    def _flush(self) -> None:
-        self._flush_is_scheduled = False
-        rooms, self._to_subscribe = self._to_subscribe, []
-        if rooms and self._connection is not None:  # else all are subscribed to at once, when there is one
-            self._spawn(self._send("SUBSCRIBE", rooms))
+    async def _begin(self, rooms: Sequence[str]) -> None:
+        # Asked for since the rooms are: all that is published once `subscribe` has returned lies behind it.
+        epoch, newest = await self._newest()
+        for room in rooms:
+            subscription = self._rooms.get(room)
+            if subscription is not None:
+                if subscription.epoch is None:
+                    subscription.epoch, subscription.told_up_to = epoch, newest
+                self._note_readiness(room, subscription)
 
-    def _spawn(self, sending: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(sending)
-        self._commands.add(task)
-        task.add_done_callback(self._commands.discard)
+    def _note_readiness(self, room: str, subscription: _Subscription) -> None:
+        if room in self._answered and subscription.epoch is not None and not subscription.ready.done():
+            subscription.ready.set_result(None)
 
-    async def _send(self, command: str, rooms: Sequence[str]) -> None:
-        connection = self._connection
-        if connection is None:
-            return
-        # If the connection breaks here, `_listen` notices as well, and subscribes to all rooms again.
-        with contextlib.suppress(RedisUnavailable), redis_errors(command):
-            async with self._sending:
-                for start in range(0, len(rooms), ROOMS_PER_COMMAND):
-                    channels = [self._keys.room + room for room in rooms[start : start + ROOMS_PER_COMMAND]]
-                    await connection.send_command(command, *channels, check_health=False)
+    async def _newest(self) -> tuple[str, int]:
+        values: list[bytes | None] = await self._client.mget([self._keys.epoch, self._keys.offset])  # type: ignore[assignment]
+        return (values[0] or b"").decode(), int(values[1] or 0)
 
     # -- listening --------------------------------------------------------------------------------------------------
 
     async def _beat(self) -> None:
         while True:
             with contextlib.suppress(RedisUnavailable), redis_errors("beat"):
-                await self._client.publish(self._keys.pod(self._pod_id), SIGNAL + HEARTBEAT)
+                await self._client.publish(self._keys.pod(self._pod_id), HEARTBEAT)
             await asyncio.sleep(self._settings.heartbeat_interval_seconds)
 
     async def _listen(self, listener: BrokerListener) -> None:
         connection: AbstractConnection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        own = (self._keys.pod(self._pod_id), self._keys.all_pods)
         try:
             with redis_errors("subscribe"):
                 await connection.connect()  # type: ignore[no-untyped-call]
-                heard_meanwhile = await self._resubscribe(connection)
-                await self._catch_up(listener, heard_meanwhile)
-                log.info("redis_subscribed", rooms=len(self._confirmations))
-                while True:
-                    self._hear(await self._read(connection), listener)
+                await connection.send_command("SUBSCRIBE", *own, check_health=False)
+            self._is_connected = True
+            self._ask("SUBSCRIBE", list(self._rooms))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._write(connection))
+                with redis_errors("listen"):
+                    await self._catch_up(connection, own, listener)
+                    while True:
+                        self._hear(await self._read(connection), listener)
         finally:
-            self._connection = None
+            self._is_connected = False
+            self._to_send = []
+            self._answered.clear()
             await connection.disconnect(nowait=True)
 
     async def _read(self, connection: AbstractConnection) -> list[bytes]:
         # The own heartbeat is on this connection: silence means that it is broken, whatever TCP says.
         silence_seconds = self._settings.heartbeat_interval_seconds * DEAF_AFTER_HEARTBEATS
-        reply: list[bytes] = await connection.read_response(timeout=silence_seconds)
+        reply: list[bytes] | None = await connection.read_response(timeout=silence_seconds)
+        if reply is None:
+            raise RedisUnavailable(f"not even the own heartbeat was heard for {silence_seconds:g} s")
         return reply
 
-    async def _resubscribe(self, connection: AbstractConnection) -> list[list[bytes]]:
-        """Subscribe to all wanted rooms; return what was heard before the last of them was confirmed."""
-        heard: list[list[bytes]] = []
-        own = (self._keys.pod(self._pod_id), self._keys.all_pods)
-        await connection.send_command("SUBSCRIBE", *own, check_health=False)
-        self._to_subscribe = []
-        self._connection = connection
-        rooms = list(self._confirmations)
-        await self._send("SUBSCRIBE", rooms)
+    async def _catch_up(
+        self, connection: AbstractConnection, own: Iterable[str], listener: BrokerListener
+    ) -> None:
+        """Tell what was missed and what is heard meanwhile, in one order, without what is in both."""
+        rooms = {room: subscription for room, subscription in self._rooms.items() if subscription.ready.done()}
         unconfirmed = {channel.encode() for channel in (*own, *(self._keys.room + room for room in rooms))}
+        heard = []
         while unconfirmed:
             reply = await self._read(connection)
+            heard.append(reply)
             if reply[0] == b"subscribe":
                 unconfirmed.discard(reply[1])
-            heard.append(reply)
-        return heard
-
-    async def _catch_up(self, listener: BrokerListener, heard_meanwhile: list[list[bytes]]) -> None:
-        """Tell what was missed, then what was heard meanwhile, without what is in both."""
-        values: list[bytes | None] = await self._client.mget([self._keys.epoch, self._keys.offset])  # type: ignore[assignment]
-        epoch, newest = (values[0] or b"").decode(), int(values[1] or 0)
-        if self._was_listening:
-            after = self._last_offset if epoch == self._epoch else 0
-            rooms = [room for room, confirmation in self._confirmations.items() if confirmation.done()]
-            missed = await self._read_history(rooms, after, newest)
-            if missed:
-                log.info("redis_caught_up", messages=len(missed), after_offset=after, up_to_offset=newest)
-                listener.on_deliveries(missed)
-        self._was_listening = True
-        self._epoch, self._last_offset, self._caught_up_to = epoch, newest, newest
-        for reply in heard_meanwhile:
+        missed = deque(await self._missed(rooms))
+        for reply in heard:
+            delivery = self._delivery(reply)
+            if delivery is not None:
+                self._tell_up_to(delivery.offset, missed, listener)
             self._hear(reply, listener)
+        self._tell_up_to(math.inf, missed, listener)
+        log.info("redis_subscribed", rooms=len(self._rooms))
+
+    async def _missed(self, rooms: Mapping[str, _Subscription]) -> list[Delivery]:
+        if not rooms:
+            return []
+        epoch, newest = await self._newest()
+        # In a new order nothing has been told yet.
+        after = {room: s.told_up_to if s.epoch == epoch else 0 for room, s in rooms.items()}
+        missed = [
+            delivery
+            for delivery in await self._read_history(after, newest)
+            # History may still hold an order that was lost before the one that has been told.
+            if delivery.epoch in {epoch, rooms[delivery.room].epoch} and not rooms[delivery.room].has_told(delivery)
+        ]
+        if missed:
+            log.info("redis_caught_up", messages=len(missed), up_to_offset=newest)
+        return missed
+
+    def _tell_up_to(self, offset: float, missed: deque[Delivery], listener: BrokerListener) -> None:
+        due = []
+        while missed and missed[0].offset <= offset:
+            due.append(missed.popleft())
+        self._tell(due, listener)
 
     def _hear(self, reply: list[bytes], listener: BrokerListener) -> None:
-        kind, channel = reply[0], reply[1].decode()
-        room = channel.removeprefix(self._keys.room)
+        kind, channel, payload = reply
         if kind == b"subscribe":
-            confirmation = self._confirmations.get(room)
-            if confirmation is not None and not confirmation.done():
-                confirmation.set_result(None)
+            room = channel.decode().removeprefix(self._keys.room)
+            subscription = self._rooms.get(room)
+            if subscription is not None:
+                self._answered.add(room)
+                self._note_readiness(room, subscription)
         elif kind == b"message":
-            payload = reply[2]
-            if payload == SIGNAL + HEARTBEAT:
+            if payload == HEARTBEAT:
                 self._heard_at = time.monotonic()
             elif payload.startswith(SIGNAL):
                 listener.on_signal(payload[len(SIGNAL) :])
             else:
-                self._deliver(room, payload, listener)
+                delivery = self._delivery(reply)
+                if delivery is not None:
+                    self._tell([delivery], listener)
 
-    def _deliver(self, room: str, payload: bytes, listener: BrokerListener) -> None:
-        try:
-            delivery = wire.decode(room, payload)
-        except ValueError:
-            # Written by nobody that we know, or by a newer version than ours in a rolling upgrade gone wrong.
-            log.exception("unreadable_delivery", room=room)
-            return
-        if delivery.epoch == self._epoch and delivery.offset <= self._caught_up_to:
-            return  # told already, from history
-        self._epoch, self._last_offset = delivery.epoch, delivery.offset
-        listener.on_deliveries([delivery])
+    def _delivery(self, reply: list[bytes]) -> Delivery | None:
+        kind, channel, payload = reply
+        if kind != b"message" or payload.startswith(SIGNAL) or payload == HEARTBEAT:
+            return None
+        return wire.read(channel.decode().removeprefix(self._keys.room), payload)
+
+    def _tell(self, deliveries: Iterable[Delivery], listener: BrokerListener) -> None:
+        untold = []
+        for delivery in deliveries:
+            subscription = self._rooms.get(delivery.room)
+            if subscription is not None and not subscription.has_told(delivery):
+                subscription.epoch, subscription.told_up_to = delivery.epoch, delivery.offset
+                untold.append(delivery)
+        if untold:
+            listener.on_deliveries(untold)

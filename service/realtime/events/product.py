@@ -1,8 +1,6 @@
 """What happens to products."""
 
-from pydantic import JsonValue
-
-from realtime.events.fact import Amount, Fact, Identifier, IsoTime, ShortText
+from realtime.events.fact import Amount, Fact, Identifier, IsoTime, JsonObject, ShortText
 
 
 class ProductFact(Fact):
@@ -13,7 +11,7 @@ class ProductFact(Fact):
     sku: ShortText | None = None
     price: Amount | None = None
     category: ShortText | None = None
-    changes: dict[str, JsonValue] | None = None
+    changes: JsonObject | None = None
     created_at: IsoTime | None = None
     updated_at: IsoTime | None = None
 

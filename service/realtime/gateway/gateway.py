@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 EXPIRY_CHECK_SECONDS: Final = 1.0
 MAX_PROBLEMS_TOLD: Final = 3
+# A problem may quote a field's name, which is the client's own and as long as the client likes.
+MAX_REFUSAL_CHARACTERS: Final = 500
 
 
 class Gateway:
@@ -142,7 +144,7 @@ def parse_command(name: str, arguments: tuple[Any, ...]) -> Command:
     if model is None:
         raise InvalidCommand(f"Unknown command; known are {', '.join(sorted(COMMANDS))}.")
     payload = arguments[0] if arguments else None
-    if len(arguments) > 1:
+    if len(arguments) > 1 or not isinstance(payload, dict | None):
         raise InvalidCommand("A command takes one object, or nothing.")
     try:
         return model.model_validate({} if payload is None else payload)
@@ -151,7 +153,7 @@ def parse_command(name: str, arguments: tuple[Any, ...]) -> Command:
             f"{'.'.join(map(str, e['loc'])) or 'the payload'}: {e['msg'].removeprefix('Value error, ')}"
             for e in error.errors(include_url=False, include_context=False, include_input=False)
         ]
-        raise InvalidCommand("; ".join(problems[:MAX_PROBLEMS_TOLD])) from None
+        raise InvalidCommand("; ".join(problems[:MAX_PROBLEMS_TOLD])[:MAX_REFUSAL_CHARACTERS]) from None
 
 
 def refusal(error: RealtimeError) -> dict[str, Any]:

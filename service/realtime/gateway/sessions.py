@@ -3,10 +3,14 @@
 import asyncio
 import heapq
 from collections.abc import Iterator
+from typing import Final
 
 from realtime.errors import Draining, LimitExceeded
 from realtime.gateway.session import Session
 from realtime.settings import LimitSettings
+
+# Expiries of sessions that are gone, or have a newer token, that may be kept beside as many as there are sessions.
+MAX_STALE_EXPIRIES: Final = 1_000
 
 
 class Sessions:
@@ -71,14 +75,17 @@ class Sessions:
     def watch_expiry(self, session: Session) -> None:
         """Note when a session's token expires; call it again when the token is refreshed."""
         heapq.heappush(self._expiries, (session.identity.expires_at, session.id))
+        if len(self._expiries) > 2 * len(self._by_id) + MAX_STALE_EXPIRIES:
+            self._expiries = [(s.identity.expires_at, s.id) for s in self._by_id.values()]
+            heapq.heapify(self._expiries)
 
     def expired(self, now_seconds: float) -> list[Session]:
         """Sessions whose token has expired by `now_seconds` (Unix time), each once."""
-        found = []
+        found: dict[str, Session] = {}
         while self._expiries and self._expiries[0][0] <= now_seconds:
             _, session_id = heapq.heappop(self._expiries)
             session = self._by_id.get(session_id)
             # A refreshed token has an entry of its own, further back.
             if session is not None and session.identity.expires_at <= now_seconds:
-                found.append(session)
-        return found
+                found[session_id] = session
+        return list(found.values())

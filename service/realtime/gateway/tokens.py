@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -17,6 +18,10 @@ from realtime.settings import AuthSettings
 ADMIN: Final = "admin"
 SERVICE: Final = "service"
 MAX_ROLES: Final = 100
+# RFC 7518 section 3.3: "A key of size 2048 bits or larger MUST be used".
+MIN_RSA_KEY_BITS: Final = 2_048
+# The end of the year 9999: an `exp` behind it was not counted in seconds.
+MAX_EXPIRES_AT: Final = 253_402_300_799
 
 _user_id = TypeAdapter[str](Identifier)
 
@@ -85,12 +90,17 @@ class TokenVerifier:
         except jwt.ExpiredSignatureError:
             raise TokenExpired("The token has expired; fetch a new one.") from None
         except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError) as error:
-            # The library's words name the claim that is wrong, never the token.
-            raise Unauthenticated(f"The token is not valid: {error}.") from None
+            # The library's words name the claim that is wrong, never the token; but those of the base class may.
+            is_named = isinstance(error, jwt.InvalidTokenError) and type(error) is not jwt.InvalidTokenError
+            what = str(error).rstrip(".") if is_named else "it is malformed"
+            raise Unauthenticated(f"The token is not valid: {what}.") from None
         roles = claims.get("roles", [])
         if not isinstance(roles, list) or len(roles) > MAX_ROLES or not all(isinstance(role, str) for role in roles):
             raise Unauthenticated("The token's roles are not a list of strings.")
-        return Identity(_identifier(claims["sub"], "sub"), frozenset(roles), float(claims["exp"]))
+        expires_at = int(claims["exp"])  # as the library has read it
+        if expires_at > MAX_EXPIRES_AT:
+            raise Unauthenticated("The token's exp is not in seconds since 1970.")
+        return Identity(_identifier(claims["sub"], "sub"), frozenset(roles), float(expires_at))
 
 
 def _identifier(text: object, name: str) -> str:
@@ -104,7 +114,15 @@ def _identifier(text: object, name: str) -> str:
 
 def _load_key(settings: AuthSettings) -> tuple[str | RSAPublicKey | EllipticCurvePublicKey | None, str]:
     if settings.secret is not None:
-        return settings.secret.get_secret_value(), "HS256"
+        secret = settings.secret.get_secret_value()
+        try:
+            jwt.get_algorithm_by_name("HS256").prepare_key(secret)
+        except jwt.InvalidKeyError:
+            raise ConfigurationError(
+                "REALTIME_AUTH__SECRET: is a key or certificate, not a secret; "
+                "a public key belongs in REALTIME_AUTH__PUBLIC_KEY"
+            ) from None
+        return secret, "HS256"
     if settings.public_key is not None:
         pem, variable = settings.public_key.get_secret_value().encode(), "REALTIME_AUTH__PUBLIC_KEY"
     elif settings.public_key_file is not None:
@@ -117,9 +135,11 @@ def _load_key(settings: AuthSettings) -> tuple[str | RSAPublicKey | EllipticCurv
         return None, ""
     try:
         key = load_pem_public_key(pem)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise ConfigurationError(f"{variable}: not a public key in PEM form") from None
     if isinstance(key, RSAPublicKey):
+        if key.key_size < MIN_RSA_KEY_BITS:
+            raise ConfigurationError(f"{variable}: an RSA key must have at least {MIN_RSA_KEY_BITS} bits")
         return key, "RS256"
     if isinstance(key, EllipticCurvePublicKey) and key.curve.name == "secp256r1":
         return key, "ES256"

@@ -21,6 +21,7 @@ def make_consumer(settings: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
         session_timeout_ms=int(settings.session_timeout_seconds * 1_000),
         heartbeat_interval_ms=int(settings.heartbeat_interval_seconds * 1_000),
         max_partition_fetch_bytes=settings.fetch_max_bytes_per_partition,
+        fetch_max_wait_ms=int(settings.fetch_wait_seconds * 1_000),
         max_poll_records=settings.batch_max_records,
     )
 

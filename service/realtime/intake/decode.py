@@ -14,6 +14,8 @@ from realtime.intake.record import Record
 
 SUPPORTED_CLOUDEVENTS_VERSION: Final = "1.0"
 MAX_EVENT_ID_CHARACTERS: Final = 256
+# The end of the year 9999, behind which ISO 8601 has no four-digit years.
+MAX_TIMESTAMP_MS: Final = 253_402_300_799_999
 # W3C Trace Context, section 3.2; anything else is not passed on.
 TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 # Enough to see everything that is wrong with an honest mistake.
@@ -56,6 +58,8 @@ class Decoder:
             fact = FACTS[event_type].model_validate(data, by_alias=True, by_name=False)
         except ValidationError as error:
             raise InvalidEvent(_tell(error)) from None
+        if not 0 <= record.timestamp_ms <= MAX_TIMESTAMP_MS:
+            raise InvalidEvent(f"the record's timestamp {record.timestamp_ms} is not in milliseconds since 1970")
         return Event(
             id=_event_id(record, attributes),
             type=event_type,
@@ -74,7 +78,7 @@ class Decoder:
         except ValueError as error:
             raise UnreadableRecord(f"the value is not JSON in UTF-8: {error}") from None
         if not isinstance(document, dict):
-            raise UnreadableRecord(f"the value is a JSON {type(document).__name__}, not an object")
+            raise UnreadableRecord("the value is JSON, but not an object")
         return document
 
 

@@ -50,12 +50,14 @@ class Pipeline:
         Kafka (for dead letters) or Redis is away, it waits.
         """
         published = []
+        types: list[str | None] = []  # of the records' events; None for a dead letter, which has been counted
         for record in records:
+            event_type = None
             try:
                 event = self._decoder.decode(record)
                 messages = self._router.route(event)
                 published.append(PublishedRecord(record.offset, self._publisher.prepare(event, messages)))
-                self._metrics.events.labels(event.type, "published").inc()
+                event_type = event.type
             except RecordError as error:
                 await self._set_aside(DeadLetter(record, error.code, str(error)))
                 published.append(PublishedRecord(record.offset))
@@ -65,8 +67,19 @@ class Pipeline:
                 self._metrics.bugs.labels("pipeline").inc()
                 await self._set_aside(DeadLetter(record, "internal", f"{type(error).__name__}: {error}"))
                 published.append(PublishedRecord(record.offset))
-        batch = RecordBatch(partition.topic, partition.number, after, published)
-        return await self._publisher.publish_records(batch)
+            types.append(event_type)
+        outcome = await self._publisher.publish_records(
+            RecordBatch(partition.topic, partition.number, after, published)
+        )
+        if not outcome.behind:  # else all of them come again
+            self._count("skipped", types[: outcome.skipped_records])
+            self._count("published", types[outcome.skipped_records :])
+        return outcome
+
+    def _count(self, outcome: str, types: Sequence[str | None]) -> None:
+        for event_type in types:
+            if event_type is not None:
+                self._metrics.events.labels(event_type, outcome).inc()
 
     async def _set_aside(self, letter: DeadLetter) -> None:
         self._metrics.events.labels(self._decoder.event_type(letter.record) or "unknown", "dead_letter").inc()

@@ -121,7 +121,9 @@ class PartitionWorker:
     def _read(self, raw: ConsumerRecord) -> Record:
         # Before Kafka 0.10 records had no time; -1 would count as a lateness of decades.
         timestamp_ms = raw.timestamp if raw.timestamp > 0 else time.time_ns() // 1_000_000
-        return Record(self.partition, raw.offset, timestamp_ms, raw.key, raw.value, dict(raw.headers))
+        # Kafka's headers may have no value at all.
+        headers = {name: value or b"" for name, value in raw.headers}
+        return Record(self.partition, raw.offset, timestamp_ms, raw.key, raw.value, headers)
 
     async def _handle(self, records: list[Record]) -> None:
         self._handling_since = time.monotonic()

@@ -85,9 +85,10 @@ def encode_packets(messages: Iterable[Message]) -> list[bytes]:
 
     A part that several messages share, such as the fact itself, is encoded once.
     """
+    kept = tuple(messages)  # a part that is gone would leave its id to another
     fields: dict[int, bytes] = {}
     packets = []
-    for message in messages:
+    for message in kept:
         for part in message.parts:
             if id(part) not in fields:
                 # Without the braces: an object's fields are joined with those of the other parts.

@@ -1,12 +1,12 @@
 """Reading the environment: unknown names are refused, and errors name the variable to mend."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import SettingsError
 
 from realtime.errors import ConfigurationError
 from realtime.settings.sections import Settings
@@ -20,16 +20,18 @@ def load_settings() -> Settings:
     Raises `ConfigurationError`, with one line for each variable to mend, when a variable that begins with
     REALTIME_ is not a setting (pydantic alone would ignore a misspelt section) or has a wrong value.
     """
-    problems = list(_unknown_names(os.environ))
+    problems = dict(_unknown_names(os.environ))
     try:
         # The section without defaults is named here, so that what it lacks is told in its own words.
         settings = Settings.model_validate({"auth": {}})
-    except SettingsError as error:
-        problems.append(f"{error}: {error.__cause__}")
     except ValidationError as error:
-        problems += [f"{variable_name(e['loc'])}: {_plain(e)}" for e in error.errors(include_url=False)]
+        for e in error.errors(include_url=False, include_context=False, include_input=False):
+            path = tuple(part for part in e["loc"] if isinstance(part, str))  # a list's items have no variable
+            # A section that is given as a whole cannot be read, and has been told of as an unknown name.
+            if path or not problems:
+                problems.setdefault(variable_name(path), _plain(e, path))
     if problems:
-        raise ConfigurationError("\n".join(problems))
+        raise ConfigurationError("\n".join(f"{name}: {problem}" for name, problem in problems.items()))
     return settings
 
 
@@ -47,14 +49,21 @@ def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple
             yield (*path, name)
 
 
-def _unknown_names(environ: Mapping[str, str]) -> Iterator[str]:
-    known = {variable_name(path) for path in leaves(Settings)}
+def _unknown_names(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    # Without the prefix, which makes all of them look alike.
+    known = {variable_name(path).removeprefix(PREFIX) for path in leaves(Settings)}
     for name in sorted(environ):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            close = get_close_matches(name.upper(), known, n=1)
-            yield f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else "")
+        own_name = name.upper().removeprefix(PREFIX)
+        if name.upper().startswith(PREFIX) and own_name not in known:
+            close = get_close_matches(own_name, known, n=1)
+            yield name.upper(), "no such setting" + (f"; did you mean {PREFIX}{close[0]}?" if close else "")
 
 
-def _plain(error: ErrorDetails) -> str:
-    """What is wrong, without the value: it may be a secret."""
-    return error["msg"].removeprefix("Value error, ")
+def _plain(error: ErrorDetails, path: tuple[str, ...]) -> str:
+    """What is wrong, without the value: it may be a secret. A section's settings are named as variables."""
+    known = set(leaves(Settings))
+
+    def in_full(word: re.Match[str]) -> str:
+        return variable_name((*path, word[0])) if (*path, word[0]) in known else word[0]
+
+    return re.sub(r"[a-z_]+", in_full, error["msg"].removeprefix("Value error, "))

@@ -8,8 +8,10 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -25,6 +27,17 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 MIN_SECRET_BYTES = 32
 
 
+def _is_a_topic_name(name: str) -> str:
+    # Kafka's own rule: org.apache.kafka.common.internals.Topic.
+    legal = name.isascii() and all(c.isalnum() or c in "._-" for c in name)
+    if not legal or not 1 <= len(name) <= 249 or name in {".", ".."}:
+        raise ValueError(f"{name!r} is not a Kafka topic name (1 to 249 of a-z A-Z 0-9 . _ -)")
+    return name
+
+
+TopicName = Annotated[str, AfterValidator(_is_a_topic_name)]
+
+
 def _split(text: object) -> object:
     return [part.strip() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
 
@@ -32,7 +45,7 @@ def _split(text: object) -> object:
 class Section(BaseModel):
     """One section of the settings; frozen, and strict about names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Role(StrEnum):
@@ -82,21 +95,12 @@ class HttpSettings(Section):
 class TopicSettings(Section):
     """Which topic carries which event."""
 
-    order_created: str = Field("order.created", description="Topic of `order.created` events.")
-    order_updated: str = Field("order.updated", description="Topic of `order.updated` events.")
-    order_cancelled: str = Field("order.cancelled", description="Topic of `order.cancelled` events.")
-    inventory_updated: str = Field("inventory.updated", description="Topic of `inventory.updated` events.")
-    product_created: str = Field("product.created", description="Topic of `product.created` events.")
-    product_updated: str = Field("product.updated", description="Topic of `product.updated` events.")
-
-    @field_validator("*")
-    @classmethod
-    def _is_a_topic_name(cls, name: str) -> str:
-        # Kafka's own rule: org.apache.kafka.common.internals.Topic.
-        legal = name.isascii() and all(c.isalnum() or c in "._-" for c in name)
-        if not legal or not 1 <= len(name) <= 249 or name in {".", ".."}:
-            raise ValueError(f"{name!r} is not a Kafka topic name (1 to 249 of a-z A-Z 0-9 . _ -)")
-        return name
+    order_created: TopicName = Field("order.created", description="Topic of `order.created` events.")
+    order_updated: TopicName = Field("order.updated", description="Topic of `order.updated` events.")
+    order_cancelled: TopicName = Field("order.cancelled", description="Topic of `order.cancelled` events.")
+    inventory_updated: TopicName = Field("inventory.updated", description="Topic of `inventory.updated` events.")
+    product_created: TopicName = Field("product.created", description="Topic of `product.created` events.")
+    product_updated: TopicName = Field("product.updated", description="Topic of `product.updated` events.")
 
     @model_validator(mode="after")
     def _each_topic_carries_one_event(self) -> Self:
@@ -119,8 +123,8 @@ class KafkaSettings(Section):
     )
     group_id: str = Field("realtime-service-group", min_length=1, description="Consumer group that all pods share.")
     topics: TopicSettings = Field(default_factory=TopicSettings)
-    dead_letter_topic: str = Field(
-        "realtime.dead-letters", min_length=1, description="Where records go that cannot become events."
+    dead_letter_topic: TopicName = Field(
+        "realtime.dead-letters", description="Where records go that cannot become events."
     )
     start_at: Annotated[str, Field(pattern="^(earliest|latest)$")] = Field(
         "earliest",
@@ -150,14 +154,20 @@ class KafkaSettings(Section):
         1_048_576,
         description="Records of one partition that wait in this pod; no more are fetched meanwhile.",
     )
+    fetch_wait_seconds: PositiveFloat = Field(
+        0.5, description="How long Kafka may hold a fetch open while there is nothing new; it answers once there is."
+    )
     commit_interval_seconds: PositiveFloat = Field(1.0, description="Time between two commits of published offsets.")
 
     @model_validator(mode="after")
-    def _sasl_has_credentials(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.security_protocol.startswith("SASL") and (self.sasl_username is None or self.sasl_password is None):
             raise ValueError(f"security_protocol {self.security_protocol} needs sasl_username and sasl_password")
         if self.heartbeat_interval_seconds * 2 > self.session_timeout_seconds:
             raise ValueError("session_timeout_seconds must be at least twice heartbeat_interval_seconds")
+        if self.dead_letter_topic in self.topics.by_event().values():
+            # A dead letter would come back as a record, and so without end.
+            raise ValueError("dead_letter_topic must not be a topic of events")
         return self
 
 
@@ -185,10 +195,14 @@ class RedisSettings(Section):
 
     @field_validator("url")
     @classmethod
-    def _has_a_known_scheme(cls, url: SecretStr) -> SecretStr:
+    def _can_be_connected_to(cls, url: SecretStr) -> SecretStr:
         scheme = url.get_secret_value().partition("://")[0]
         if scheme not in {"redis", "rediss", "unix"}:
             raise ValueError("the URL must begin with redis://, rediss:// or unix://")
+        try:
+            _ = urlsplit(url.get_secret_value()).port
+        except ValueError:
+            raise ValueError("the URL's host or port is not one") from None
         return url
 
 

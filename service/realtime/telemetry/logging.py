@@ -5,6 +5,7 @@ import sys
 
 import stamina
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 from realtime.settings import LogSettings
 
@@ -20,7 +21,8 @@ def configure_logging(settings: LogSettings, pod: str) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     if not as_text:
-        shared.append(structlog.processors.dict_tracebacks)
+        # Without the frames' variables: tokens, passwords and people's data are among them.
+        shared.append(structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -32,7 +34,9 @@ def configure_logging(settings: LogSettings, pod: str) -> None:
         cache_logger_on_first_use=True,
     )
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()) if as_text else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        if as_text
+        else structlog.processors.JSONRenderer()
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(

@@ -1,7 +1,7 @@
 // The stock JavaScript client, led by JSON lines on stdin; what it hears goes out as JSON lines on stdout.
 //
 // Run in the directory that holds node_modules: node client.mjs '{"url": ..., "options": {...}}'
-//   in:  {"emit": name, "args": [...], "ack": number or absent}   {"close": true}
+//   in:  {"emit": name, "args": [...], "ack": number or absent}; the end of stdin is the goodbye
 //   out: {"kind": "connect" | "connect_error" | "event" | "ack" | "upgrade" | "disconnect", "name", "args", "at", ...}
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -22,7 +22,9 @@ socket.on("connect", () => {
   say("connect", socket.io.engine.transport.name, [], { sid: socket.id, recovered: socket.recovered ?? false });
 });
 // A refusal by the server has data; a failure to reach it at all has a description instead.
-socket.on("connect_error", (error) => say("connect_error", error.message, [error.data ?? String(error.description ?? "")]));
+socket.on("connect_error", ({ message, data, description }) => {
+  say("connect_error", message, [data ?? String(description?.message ?? description ?? "")]);
+});
 socket.on("disconnect", (reason) => say("disconnect", reason));
 socket.onAny((name, ...args) => {
   const acknowledge = typeof args.at(-1) === "function" ? args.pop() : undefined;
@@ -32,12 +34,11 @@ socket.onAny((name, ...args) => {
 
 const commands = createInterface({ input: process.stdin });
 commands.on("line", (line) => {
-  const { emit, args = [], ack, close } = JSON.parse(line);
-  if (close) commands.close();
-  else if (ack === undefined) socket.emit(emit, ...args);
+  const { emit, args, ack } = JSON.parse(line);
+  if (ack === undefined) socket.emit(emit, ...args);
   else socket.emit(emit, ...args, (...answer) => say("ack", emit, answer, { ack }));
 });
-// Also when the test run that leads it is gone, and its pipe with it.
+// Also when the test run that leads it was killed.
 commands.on("close", () => {
   socket.disconnect();
   // Some servers do not answer the last poll of a client that has said goodbye; that must not keep this process.

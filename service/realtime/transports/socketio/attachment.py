@@ -18,8 +18,9 @@ class SocketIOAttachment:
         self._fanout = fanout
 
     async def join(self, session_id: str, room: str) -> None:
-        """See `Attachment.join`."""
-        await self._server.enter_room(session_id, room)
+        """See `Attachment.join`. A session that has gone meanwhile joins nothing."""
+        if self._server.manager.is_connected(session_id, DEFAULT_NAMESPACE):
+            await self._server.enter_room(session_id, room)
 
     async def leave(self, session_id: str, room: str) -> None:
         """See `Attachment.leave`."""

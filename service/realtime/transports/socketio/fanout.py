@@ -36,8 +36,11 @@ class Fanout:
         return written, slow
 
     async def close(self, eio_sid: str) -> None:
-        """Close a connection after what waits in it has been written; its client comes back by itself."""
+        """Close a connection after what waits in it has been written; its client comes back by itself.
+
+        Without Engine.IO's CLOSE packet: python-socketio's client takes that for a goodbye, and does not come back.
+        """
         socket = self._engine.sockets.get(eio_sid)
         if socket is not None and not socket.closed:
-            await socket.close(wait=False)
-            socket.queue.put_nowait(None)  # ends the websocket's writer
+            await socket.close(wait=False, abort=True)
+            socket.queue.put_nowait(None)  # ends the websocket's writer, which closes the websocket

@@ -12,6 +12,7 @@ from realtime.errors import RealtimeError
 from realtime.gateway.gateway import Gateway, describe
 from realtime.gateway.tokens import Credentials
 from realtime.telemetry.metrics import Metrics
+from realtime.transports.socketio.manager import DEFAULT_NAMESPACE
 
 log = structlog.get_logger(__name__)
 
@@ -19,15 +20,26 @@ log = structlog.get_logger(__name__)
 def register_handlers(server: socketio.AsyncServer, gateway: Gateway, metrics: Metrics) -> None:
     """Connect python-socketio's events to the gateway."""
 
-    async def on_connect(sid: str, environ: Mapping[str, Any], auth: object = None) -> None:
+    def is_only_named_so(sid: str) -> bool:
+        # python-socketio calls the same handlers for events that clients name `connect` or `disconnect`; who really
+        # connects or leaves is not connected at that moment.
+        return bool(server.manager.is_connected(sid, DEFAULT_NAMESPACE))
+
+    async def on_connect(sid: str, environ: Any = None, auth: Any = None, *more: Any) -> dict[str, Any] | None:
+        if is_only_named_so(sid):
+            return await on_command("connect", sid, environ, auth, *more)
         try:
             gateway.connect(sid, read_credentials(environ, auth))
         except RealtimeError as error:
             # The client's `connect_error` has `message`, and the rest in `data`.
             raise Refused(str(error), describe(error)) from None
+        return None
 
-    async def on_disconnect(sid: str, reason: str) -> None:
-        gateway.disconnected(sid, reason)
+    async def on_disconnect(sid: str, *arguments: Any) -> dict[str, Any] | None:
+        if is_only_named_so(sid):
+            return await on_command("disconnect", sid, *arguments)
+        gateway.disconnected(sid, str(arguments[0]))
+        return None
 
     async def on_command(name: str, sid: str, *arguments: Any) -> dict[str, Any] | None:
         try:

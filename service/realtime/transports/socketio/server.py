@@ -1,5 +1,7 @@
 """python-socketio, put together our way."""
 
+from typing import Final
+
 import socketio
 
 from realtime.settings import HttpSettings, SocketSettings
@@ -7,6 +9,19 @@ from realtime.transports.socketio.manager import BrokerManager
 from realtime.transports.socketio.sids import new_sid
 
 SOCKETIO_PATH = "socket.io"
+# Of one packet; what has come of a packet waits in memory for the rest. The same limit as socket.io-parser's.
+MAX_ATTACHMENTS: Final = 10
+
+
+class LimitedPacket(socketio.packet.Packet):  # type: ignore[misc]
+    """A packet that may not announce any number of binary attachments."""
+
+    def decode(self, encoded_packet: str) -> int:
+        """Read a packet; how many attachments follow. Raises `ValueError`."""
+        attachments = int(super().decode(encoded_packet) or 0)
+        if attachments > MAX_ATTACHMENTS:
+            raise ValueError(f"A packet may have {MAX_ATTACHMENTS} attachments.")
+        return attachments
 
 
 def make_socketio_server(
@@ -26,6 +41,7 @@ def make_socketio_server(
         ping_timeout=sockets.ping_timeout_seconds,
         max_http_buffer_size=sockets.message_max_bytes,
         http_compression=False,
+        serializer=LimitedPacket,
     )
     # Documented to be replaced; see `sids` for why.
     server.eio.generate_id = lambda: new_sid(pod_id)

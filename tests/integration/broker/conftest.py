@@ -1,0 +1,96 @@
+"""Pods over a real Redis; quick hearts, so that silence is noticed in a fraction of a second."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from parts.redis_server import RedisServer
+from realtime.broker.redis import RedisBroker
+from realtime.redis.connection import connect_redis
+from realtime.redis.keys import Keys
+from realtime.settings import HistorySettings, RedisSettings
+from suites.listening import ListeningPod, MakeBroker
+
+HEARTBEAT_SECONDS = 0.1
+UNSUBSCRIBE_DELAY_SECONDS = 0.02
+
+NewBroker = Callable[..., RedisBroker]
+
+
+def new_redis_broker(
+    url: str, prefix: str, pod_id: str, *, history: dict[str, Any] | None = None, **redis: Any
+) -> RedisBroker:
+    settings = RedisSettings(
+        **{
+            "url": SecretStr(url),
+            "key_prefix": prefix,
+            "heartbeat_interval_seconds": HEARTBEAT_SECONDS,
+            "unsubscribe_delay_seconds": UNSUBSCRIBE_DELAY_SECONDS,
+            **redis,
+        }
+    )
+    return RedisBroker(connect_redis(settings), settings, HistorySettings(**(history or {})), pod_id)
+
+
+class RedisPods:
+    """Makes pods over one Redis that end with the test."""
+
+    def __init__(self, server: RedisServer, prefix: str, at_the_end: AsyncExitStack) -> None:
+        self.server = server
+        self.prefix = prefix
+        self.keys = Keys(prefix)
+        self._at_the_end = at_the_end
+
+    async def __call__(self, pod_id: str | None = None, **settings: Any) -> ListeningPod:
+        pod_id = pod_id or uuid4().hex[:8]
+        pod = ListeningPod(pod_id, new_redis_broker(self.server.url, self.prefix, pod_id, **settings))
+        return await self._at_the_end.enter_async_context(pod)
+
+    def publisher(self, **settings: Any) -> RedisBroker:
+        """Make a broker that does not listen."""
+        broker = new_redis_broker(self.server.url, self.prefix, uuid4().hex[:8], **settings)
+        self._at_the_end.push_async_callback(broker.close)
+        return broker
+
+
+@pytest.fixture
+async def make_broker(redis_server: RedisServer, prefix: str) -> AsyncIterator[MakeBroker]:
+    async with AsyncExitStack() as at_the_end:
+        yield RedisPods(redis_server, prefix, at_the_end)
+
+
+@pytest.fixture
+async def own_pods(own_redis: RedisServer, prefix: str) -> AsyncIterator[RedisPods]:
+    """Pods over a Redis of the test's own, to kill and to freeze."""
+    async with AsyncExitStack() as at_the_end:
+        yield RedisPods(own_redis, prefix, at_the_end)
+
+
+@pytest.fixture
+async def pods(make_broker: RedisPods) -> RedisPods:
+    return make_broker
+
+
+@pytest.fixture
+async def idle_broker(redis_server: RedisServer, prefix: str) -> AsyncIterator[RedisBroker]:
+    broker = new_redis_broker(redis_server.url, prefix, "idle")
+    yield broker
+    await broker.close()
+
+
+@pytest.fixture
+async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
+    """The operator's own connection."""
+    async with Redis.from_url(redis_server.url) as client:
+        yield client
+
+
+@pytest.fixture
+async def own_operator(own_redis: RedisServer) -> AsyncIterator[Redis]:
+    async with Redis.from_url(own_redis.url) as client:
+        yield client

@@ -1,0 +1,104 @@
+"""A pod as the broker sees it: a broker that runs, and a listener that writes down all it is told."""
+
+import asyncio
+import contextlib
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+from realtime.broker.base import Broker, Delivery, Publication, PublishedRecord, RecordBatch
+
+from parts.waiting import eventually
+
+PATIENCE_SECONDS = 10.0
+_fences = itertools.count(1)
+
+
+def publication(packet: str | bytes, *rooms: str, **fields: object) -> Publication:
+    """Make a publication that happened at 1."""
+    encoded = packet.encode() if isinstance(packet, str) else packet
+    return Publication(encoded, rooms, **{"occurred_ms": 1, **fields})
+
+
+def batch(
+    after: int, *records: tuple[int, Sequence[Publication]], topic: str = "orders", number: int = 0
+) -> RecordBatch:
+    """Make a batch of (Kafka offset, publications)."""
+    return RecordBatch(topic, number, after, [PublishedRecord(offset, list(of_it)) for offset, of_it in records])
+
+
+class Ears:
+    """A `BrokerListener` that remembers."""
+
+    def __init__(self) -> None:
+        self.heard: list[Delivery | bytes] = []
+
+    def on_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        self.heard += deliveries
+
+    def on_signal(self, signal: bytes) -> None:
+        self.heard.append(signal)
+
+
+class ListeningPod:
+    """A broker that runs for as long as the `async with` does; an error of `run` is raised at its end."""
+
+    def __init__(self, pod_id: str, broker: Broker) -> None:
+        self.id = pod_id
+        self.broker = broker
+        self.ears = Ears()
+        self.listening: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self.listening = asyncio.create_task(self.broker.run(self.ears))
+        await self.hears_itself()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop_listening()
+        await self.broker.close()
+
+    async def stop_listening(self) -> None:
+        assert self.listening is not None
+        self.listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.listening
+
+    async def hears_itself(self) -> None:
+        assert self.listening is not None
+        await eventually(
+            lambda: self.listening.done() or self.broker.heard_seconds_ago() != math.inf,
+            PATIENCE_SECONDS,
+            f"pod {self.id} hears itself",
+        )
+        if self.listening.done():
+            await self.listening
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        return [heard for heard in self.ears.heard if isinstance(heard, Delivery)]
+
+    @property
+    def signals(self) -> list[bytes]:
+        return [heard for heard in self.ears.heard if isinstance(heard, bytes)]
+
+    def packets(self, room: str | None = None) -> list[str]:
+        """Return what was delivered (into one room), in order."""
+        return [d.packet.decode() for d in self.deliveries if room in {None, d.room}]
+
+    async def has_heard_all(self) -> None:
+        """Wait until it has been told all that was published before this call: a signal comes in order behind it."""
+        fence = f"fence {next(_fences)}".encode()
+        await self.broker.signal_pod(self.id, fence)
+        await eventually(lambda: fence in self.ears.heard, PATIENCE_SECONDS, f"pod {self.id} hears its fence")
+        self.ears.heard.remove(fence)
+
+    async def hears(self, packet: str) -> None:
+        await eventually(lambda: packet in self.packets(), PATIENCE_SECONDS, f"pod {self.id} hears {packet}")
+
+
+class MakeBroker(Protocol):
+    """Starts pods that end with the test; all of one test share a hub, or a part of a Redis."""
+
+    async def __call__(self, pod_id: str | None = None) -> ListeningPod: ...

@@ -1,0 +1,79 @@
+"""A gateway with all that it stands on, except sockets and Redis."""
+
+import time
+from typing import Any
+
+from parts.tokens import Issuer
+from realtime.gateway.gateway import Gateway
+from realtime.gateway.session import Session
+from realtime.gateway.sessions import Sessions
+from realtime.gateway.stats import Stats
+from realtime.gateway.tokens import Credentials, TokenVerifier
+from realtime.presence.base import PodDirectory
+from realtime.presence.memory import MemoryPodDirectory
+from realtime.protocol.disconnects import Closing
+from realtime.settings import AuthSettings, LimitSettings, SocketSettings
+from realtime.telemetry.metrics import Metrics
+from unit.fakes import FakeAttachment, FakeClock
+
+ISSUER = Issuer.hs256()
+LEEWAY_SECONDS = 5
+JOIN_TIMEOUT_SECONDS = 0.01
+
+
+class Gatehouse:
+    """One pod's gateway: who connects, what they say, and what they are answered."""
+
+    def __init__(self, directory: PodDirectory | None = None, **limits: Any) -> None:
+        # Tokens are checked against the machine's time, so the clock begins there.
+        self.clock = FakeClock(wall_ms=int(time.time() * 1_000))
+        self.metrics = Metrics()
+        self.attachment = FakeAttachment()
+        self.directory = directory or MemoryPodDirectory(self.clock)
+        settings = LimitSettings(**limits)
+        self.sessions = Sessions(settings)
+        self.stats = Stats(self.sessions, self.attachment, self.directory, self.clock)
+        auth = AuthSettings(
+            secret=ISSUER.verification_key,
+            issuer=ISSUER.name,
+            audience=ISSUER.audience,
+            leeway_seconds=LEEWAY_SECONDS,
+        )
+        self.gateway = Gateway(
+            self.attachment,
+            self.sessions,
+            self.stats,
+            TokenVerifier(auth),
+            settings,
+            SocketSettings(join_timeout_seconds=JOIN_TIMEOUT_SECONDS),
+            auth,
+            self.clock,
+            self.metrics,
+        )
+
+    def connect(self, session_id: str, token: str) -> Session:
+        return self.gateway.connect(session_id, Credentials(token=token))
+
+    async def enter(self, session_id: str, user_id: str, *roles: str, **claims: Any) -> Session:
+        """Connect, and be welcomed."""
+        session = self.connect(session_id, ISSUER.token(user_id, *roles, **claims))
+        await self.gateway.welcome(session_id)
+        return session
+
+    async def say(self, session_id: str, name: str, *arguments: Any) -> dict[str, Any]:
+        """Send a command; its ack."""
+        ack = await self.gateway.command(session_id, name, arguments)
+        assert ack is not None
+        return ack
+
+    async def is_refused(self, session_id: str, name: str, *arguments: Any) -> dict[str, Any]:
+        """Send a command that is refused; the error in its ack."""
+        ack = await self.say(session_id, name, *arguments)
+        assert ack.keys() == {"ok", "error"}
+        assert ack["ok"] is False
+        assert ack["error"].keys() == {"code", "message", "retryable"}
+        error: dict[str, Any] = ack["error"]
+        return error
+
+    def closings_of(self, session_id: str) -> list[Closing]:
+        return [closing for closed_id, closing in self.attachment.closed if closed_id == session_id]

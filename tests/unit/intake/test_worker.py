@@ -1,0 +1,199 @@
+"""One partition's way: where it begins, that it goes on in order, and what it does when Redis has forgotten."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, MutableMapping, Sequence
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from realtime.broker.base import NO_POSITION, Outcome
+from realtime.broker.memory import MemoryBroker, MemoryHub
+from realtime.intake.record import Partition, Record
+from realtime.intake.worker import PartitionWorker
+from realtime.telemetry.metrics import Metrics
+from unit.fakes import NOON_MS
+
+PARTITION = Partition("order.created", 3)
+KEY = TopicPartition("order.created", 3)
+
+
+def raw(offset: int, timestamp: int = NOON_MS, headers: tuple[tuple[str, bytes | None], ...] = ()) -> Any:
+    return ConsumerRecord("order.created", 3, offset, timestamp, 0, b"k", b"{}", None, 1, 2, headers)
+
+
+class FakeConsumer:
+    """A consumer of one partition that gives the fetches it was given, and then nothing."""
+
+    def __init__(self, *fetches: list[Any], end: int = 1_000, committed: int | None = None) -> None:
+        self._fetches = deque(fetches)
+        self._end = end
+        self._committed = committed
+        self.went_to: list[int | str] = []
+        self.is_empty = asyncio.Event()
+
+    async def getmany(self, partition: TopicPartition, timeout_ms: int, max_records: int) -> dict[Any, list[Any]]:
+        if not self._fetches:
+            self.is_empty.set()
+            await asyncio.Event().wait()
+        return {partition: self._fetches.popleft()}
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.went_to.append(offset)
+
+    async def seek_to_committed(self, partition: TopicPartition) -> dict[TopicPartition, int | None]:
+        if self._committed is not None:
+            self.went_to.append("committed")
+        return {partition: self._committed}
+
+    async def seek_to_beginning(self, partition: TopicPartition) -> None:
+        self.went_to.append("beginning")
+
+    async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, self._end)
+
+
+class FakePipeline:
+    """Notes what it is handed, and answers with the outcomes it was given, else that all went well."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self._outcomes = deque(outcomes)
+        self.handled: list[tuple[int, list[int]]] = []
+        self.records: list[Record] = []
+
+    async def handle(self, partition: Partition, after: int, records: Sequence[Record]) -> Outcome:
+        assert partition == PARTITION
+        self.handled.append((after, [record.offset for record in records]))
+        self.records += records
+        return self._outcomes.popleft() if self._outcomes else Outcome(records[-1].offset)
+
+
+class Intake:
+    """Runs a worker until its consumer has no more."""
+
+    def __init__(self, hub: MemoryHub, metrics: Metrics, tasks: asyncio.TaskGroup) -> None:
+        self._hub, self._metrics, self._tasks = hub, metrics, tasks
+
+    async def take_in(self, consumer: FakeConsumer, pipeline: FakePipeline) -> PartitionWorker:
+        fakes: Any = (consumer, pipeline)
+        worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(self._hub, "pod"), self._metrics, 500)
+        worker.start(self._tasks)
+        await consumer.is_empty.wait()
+        await worker.stop(5)
+        return worker
+
+
+@pytest.fixture
+async def intake(hub: MemoryHub, metrics: Metrics) -> AsyncIterator[Intake]:
+    async with asyncio.TaskGroup() as tasks:
+        yield Intake(hub, metrics, tasks)
+
+
+async def test_without_a_position_kafkas_committed_offset_counts(intake: Intake) -> None:
+    consumer, pipeline = FakeConsumer([raw(5), raw(6)], [raw(7)]), FakePipeline()
+    worker = await intake.take_in(consumer, pipeline)
+    assert consumer.went_to == []
+    assert pipeline.handled == [(NO_POSITION, [5, 6]), (6, [7])]
+    assert worker.published_offset == 7
+
+
+async def test_a_partition_is_continued_behind_its_position(intake: Intake, hub: MemoryHub) -> None:
+    hub.positions["order.created", 3] = 41
+    consumer, pipeline = FakeConsumer([raw(42)]), FakePipeline()
+    await intake.take_in(consumer, pipeline)
+    assert consumer.went_to == [42]
+    assert pipeline.handled == [(41, [42])]
+
+
+async def test_a_position_beyond_the_end_is_told_loudly(
+    intake: Intake, hub: MemoryHub, logs: list[MutableMapping[str, Any]]
+) -> None:
+    hub.positions["order.created", 3] = 41
+    await intake.take_in(FakeConsumer(end=41), FakePipeline())
+    (told,) = [entry for entry in logs if entry["log_level"] == "error"]
+    assert told["event"] == "position_beyond_end"
+    assert "made anew" in told["help"]
+
+
+async def test_a_position_right_before_the_end_is_no_reason_to_tell(
+    intake: Intake, hub: MemoryHub, logs: list[MutableMapping[str, Any]]
+) -> None:
+    hub.positions["order.created", 3] = 41
+    await intake.take_in(FakeConsumer(end=42), FakePipeline())
+    assert not [entry for entry in logs if entry["log_level"] == "error"]
+
+
+async def test_when_redis_is_behind_kafka_is_rewound_to_its_position(intake: Intake, metrics: Metrics) -> None:
+    consumer = FakeConsumer([raw(5)], [raw(6)], [raw(3), raw(4)])
+    pipeline = FakePipeline(Outcome(5), Outcome(2, behind=True))
+    worker = await intake.take_in(consumer, pipeline)
+    assert consumer.went_to == [3]
+    assert pipeline.handled == [(NO_POSITION, [5]), (5, [6]), (2, [3, 4])]
+    assert worker.published_offset == 4
+    assert metrics.rewinds._value.get() == 1
+
+
+@pytest.mark.parametrize(("committed", "went_to"), [(3, ["committed"]), (None, ["beginning"])])
+async def test_when_redis_has_lost_everything_kafkas_committed_offset_counts(
+    intake: Intake, committed: int | None, went_to: list[str]
+) -> None:
+    consumer = FakeConsumer([raw(5)], committed=committed)
+    worker = await intake.take_in(consumer, FakePipeline(Outcome(NO_POSITION, behind=True)))
+    assert consumer.went_to == went_to
+    assert worker.published_offset == NO_POSITION
+
+
+async def test_a_header_without_a_value_is_an_empty_one(intake: Intake) -> None:
+    pipeline = FakePipeline()
+    await intake.take_in(FakeConsumer([raw(0, headers=(("traceparent", None), ("x", b"y")))]), pipeline)
+    assert pipeline.records[0].headers == {"traceparent": b"", "x": b"y"}
+
+
+@pytest.mark.parametrize("timestamp", [0, -1])
+async def test_a_record_without_a_time_happens_now(intake: Intake, timestamp: int) -> None:
+    pipeline = FakePipeline()
+    await intake.take_in(FakeConsumer([raw(0, timestamp)]), pipeline)
+    assert pipeline.records[0].timestamp_ms > 1_700_000_000_000
+
+
+async def test_a_worker_that_is_stopped_finishes_its_batch(hub: MemoryHub, metrics: Metrics) -> None:
+    may_finish = asyncio.Event()
+
+    class SlowPipeline(FakePipeline):
+        async def handle(self, partition: Partition, after: int, records: Sequence[Record]) -> Outcome:
+            has_begun.set()
+            await may_finish.wait()
+            return await super().handle(partition, after, records)
+
+    has_begun = asyncio.Event()
+    fakes: Any = (FakeConsumer([raw(0)], [raw(1)]), SlowPipeline())
+    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), metrics, 500)
+    async with asyncio.TaskGroup() as tasks:
+        worker.start(tasks)
+        await has_begun.wait()
+        stopping = tasks.create_task(worker.stop(5))
+        may_finish.set()
+        await stopping
+    assert worker.published_offset == 0
+
+
+async def test_a_worker_that_hangs_is_cut_off(
+    hub: MemoryHub, metrics: Metrics, logs: list[MutableMapping[str, Any]]
+) -> None:
+    class HangingPipeline(FakePipeline):
+        async def handle(self, partition: Partition, after: int, records: Sequence[Record]) -> Outcome:
+            has_begun.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    has_begun = asyncio.Event()
+    fakes: Any = (FakeConsumer([raw(0)]), HangingPipeline())
+    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), metrics, 500)
+    async with asyncio.TaskGroup() as tasks:
+        worker.start(tasks)
+        await has_begun.wait()
+        await worker.stop(0)
+    assert worker.published_offset == NO_POSITION
+    assert [entry["event"] for entry in logs].count("partition_batch_abandoned") == 1
