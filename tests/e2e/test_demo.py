@@ -33,7 +33,9 @@ class Demo(Child):
     def __init__(self, directory: Path) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        super().__init__("demo", [*COMMAND, "--port", str(self.port)], directory, ENVIRONMENT)
+        # What a demo that is killed leaves in its temporary directory goes with the test's.
+        environment = ENVIRONMENT | {"TMPDIR": str(directory)}
+        super().__init__("demo", [*COMMAND, "--port", str(self.port)], directory, environment)
 
     async def is_ready(self) -> bool:
         response = await get(self.url)

@@ -34,9 +34,10 @@ class MemoryHub:
     def publish(self, publication: Publication) -> None:
         """Give it the next offset, keep it, and tell it to all who are subscribed."""
         self.offset += 1
-        for number, room in enumerate(publication.rooms):
+        rooms = tuple(dict.fromkeys(publication.rooms))
+        for number, room in enumerate(rooms):
             # Through the wire form, so that it holds in memory what it holds in Redis.
-            encoded = wire.encode(publication, publication.rooms[:number])
+            encoded = wire.encode(publication, rooms[:number])
             delivery = wire.decode(room, wire.with_offset(self.epoch, self.offset, encoded))
             self.histories[room].append(delivery)
             for broker in list(self.brokers.values()):
@@ -110,6 +111,8 @@ class MemoryBroker:
 
     async def subscribe(self, rooms: Collection[str]) -> None:
         """See `Broker.subscribe`."""
+        for room in rooms:
+            room.encode()  # what cannot be written is an error here, too
         self._rooms.update(rooms)
 
     def unsubscribe(self, rooms: Collection[str]) -> None:

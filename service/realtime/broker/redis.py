@@ -27,7 +27,7 @@ class RedisBroker:
         self._keys = Keys(redis.key_prefix)
         self._history_settings = history
         self._script = client.register_script(PUBLISH_SCRIPT)
-        self._subscriber = RedisSubscriber(client, redis, self._keys, pod_id, self.history)
+        self._subscriber = RedisSubscriber(client, redis, self._keys, pod_id, self._read_history)
 
     async def run(self, listener: BrokerListener) -> None:
         """See `Broker.run`."""
@@ -83,11 +83,14 @@ class RedisBroker:
             values = await self._client.mget([self._keys.position(topic, number) for topic, number in ordered])
         return {key: NO_POSITION if value is None else int(value) for key, value in zip(ordered, values, strict=True)}
 
-    async def history(
-        self, rooms: Collection[str], after_offset: int, up_to_offset: int | None = None
+    async def history(self, rooms: Collection[str], after_offset: int) -> Sequence[Delivery]:
+        """See `Broker.history`."""
+        return await self._read_history(dict.fromkeys(rooms, after_offset))
+
+    async def _read_history(
+        self, after_offsets: Mapping[str, int], up_to_offset: int | None = None
     ) -> Sequence[Delivery]:
-        """See `Broker.history`; nothing behind `up_to_offset`, if it is given."""
-        ordered = list(rooms)
+        ordered = list(after_offsets)
         newest = "+" if up_to_offset is None else f"{up_to_offset}-0"
         deliveries: list[Delivery] = []
         with redis_errors("read history"):
@@ -95,9 +98,10 @@ class RedisBroker:
                 chunk = ordered[start : start + ROOMS_PER_READ]
                 async with self._client.pipeline(transaction=False) as pipeline:
                     for room in chunk:
-                        pipeline.xrange(self._keys.history + room, f"({after_offset}-0", newest)
+                        pipeline.xrange(self._keys.history + room, f"({after_offsets[room]}-0", newest)
                     for room, entries in zip(chunk, await pipeline.execute(), strict=True):
-                        deliveries += (wire.decode(room, fields[b"m"]) for _, fields in entries)
+                        read = (wire.read(room, fields.get(b"m", b"")) for _, fields in entries)
+                        deliveries += (delivery for delivery in read if delivery is not None)
         deliveries.sort(key=lambda delivery: delivery.offset)
         return deliveries
 
@@ -132,7 +136,8 @@ class RedisBroker:
 
 def _rooms_and_payloads(publications: Sequence[Publication]) -> Iterator[bytes | str | int]:
     for publication in publications:
-        yield len(publication.rooms)
-        for number, room in enumerate(publication.rooms):
+        rooms = tuple(dict.fromkeys(publication.rooms))  # a stream takes an offset once
+        yield len(rooms)
+        for number, room in enumerate(rooms):
             yield room
-            yield wire.encode(publication, publication.rooms[:number])
+            yield wire.encode(publication, rooms[:number])

@@ -81,6 +81,7 @@ class RedisSubscriber:
         self._to_send: list[tuple[str, str]] = []  # (command, room), in the order in which they were asked for
         self._something_to_send = asyncio.Event()
         self._answered: set[str] = set()  # rooms whose SUBSCRIBE on this connection has been answered
+        self._missed: deque[Delivery] = deque()  # not told yet; empty but while catching up
         self._heard_at = -math.inf
 
     # -- what the broker asks ---------------------------------------------------------------------------------------
@@ -124,9 +125,9 @@ class RedisSubscriber:
 
     # -- subscribing ------------------------------------------------------------------------------------------------
 
-    def _ask(self, command: str, rooms: Iterable[str]) -> None:
+    def _ask(self, command: str, rooms: Sequence[str]) -> None:
         # Rooms that are joined while others are being subscribed to go together with the next command.
-        if self._is_connected:
+        if rooms and self._is_connected:
             self._to_send += ((command, room) for room in rooms)
             self._something_to_send.set()
 
@@ -155,14 +156,14 @@ class RedisSubscriber:
             await self._something_to_send.wait()
             self._something_to_send.clear()
             asked, self._to_send = self._to_send, []
-            with redis_errors("subscribe"):
-                for command, of_it in groupby(asked, itemgetter(0)):
-                    rooms = [room for _, room in of_it]
-                    for start in range(0, len(rooms), ROOMS_PER_COMMAND):
-                        channels = [self._keys.room + room for room in rooms[start : start + ROOMS_PER_COMMAND]]
+            for command, of_it in groupby(asked, itemgetter(0)):
+                rooms = [room for _, room in of_it]
+                for start in range(0, len(rooms), ROOMS_PER_COMMAND):
+                    channels = [self._keys.room + room for room in rooms[start : start + ROOMS_PER_COMMAND]]
+                    with redis_errors(command):
                         await connection.send_command(command, *channels, check_health=False)
-                    if command == "SUBSCRIBE":
-                        await self._begin(rooms)
+                if command == "SUBSCRIBE":
+                    await self._begin(rooms)
 
     async def _begin(self, rooms: Sequence[str]) -> None:
         # Asked for since the rooms are: all that is published once `subscribe` has returned lies behind it.
@@ -179,7 +180,8 @@ class RedisSubscriber:
             subscription.ready.set_result(None)
 
     async def _newest(self) -> tuple[str, int]:
-        values: list[bytes | None] = await self._client.mget([self._keys.epoch, self._keys.offset])  # type: ignore[assignment]
+        with redis_errors("read the newest offset"):
+            values: list[bytes | None] = await self._client.mget([self._keys.epoch, self._keys.offset])  # type: ignore[assignment]
         return (values[0] or b"").decode(), int(values[1] or 0)
 
     # -- listening --------------------------------------------------------------------------------------------------
@@ -201,10 +203,9 @@ class RedisSubscriber:
             self._ask("SUBSCRIBE", list(self._rooms))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write(connection))
-                with redis_errors("listen"):
-                    await self._catch_up(connection, own, listener)
-                    while True:
-                        self._hear(await self._read(connection), listener)
+                await self._catch_up(connection, own, listener)
+                while True:
+                    self._hear(await self._read(connection), listener)
         finally:
             self._is_connected = False
             self._to_send = []
@@ -214,77 +215,72 @@ class RedisSubscriber:
     async def _read(self, connection: AbstractConnection) -> list[bytes]:
         # The own heartbeat is on this connection: silence means that it is broken, whatever TCP says.
         silence_seconds = self._settings.heartbeat_interval_seconds * DEAF_AFTER_HEARTBEATS
-        reply: list[bytes] | None = await connection.read_response(timeout=silence_seconds)
+        with redis_errors("listen"):
+            reply: list[bytes] | None = await connection.read_response(timeout=silence_seconds)
         if reply is None:
             raise RedisUnavailable(f"not even the own heartbeat was heard for {silence_seconds:g} s")
         return reply
 
-    async def _catch_up(
-        self, connection: AbstractConnection, own: Iterable[str], listener: BrokerListener
-    ) -> None:
+    async def _catch_up(self, connection: AbstractConnection, own: Iterable[str], listener: BrokerListener) -> None:
         """Tell what was missed and what is heard meanwhile, in one order, without what is in both."""
         rooms = {room: subscription for room, subscription in self._rooms.items() if subscription.ready.done()}
         unconfirmed = {channel.encode() for channel in (*own, *(self._keys.room + room for room in rooms))}
-        heard = []
+        heard_meanwhile = []
         while unconfirmed:
             reply = await self._read(connection)
-            heard.append(reply)
+            heard_meanwhile.append(reply)
             if reply[0] == b"subscribe":
                 unconfirmed.discard(reply[1])
-        missed = deque(await self._missed(rooms))
-        for reply in heard:
-            delivery = self._delivery(reply)
-            if delivery is not None:
-                self._tell_up_to(delivery.offset, missed, listener)
+        self._missed = deque(await self._read_missed(rooms))
+        for reply in heard_meanwhile:
             self._hear(reply, listener)
-        self._tell_up_to(math.inf, missed, listener)
+        self._tell(self._missed_up_to(math.inf), listener)
         log.info("redis_subscribed", rooms=len(self._rooms))
 
-    async def _missed(self, rooms: Mapping[str, _Subscription]) -> list[Delivery]:
+    async def _read_missed(self, rooms: Mapping[str, _Subscription]) -> list[Delivery]:
         if not rooms:
             return []
         epoch, newest = await self._newest()
+        for subscription in self._rooms.values():
+            if subscription.epoch == epoch:
+                # Offsets that Redis has lost are given again, to others.
+                subscription.told_up_to = min(subscription.told_up_to, newest)
         # In a new order nothing has been told yet.
         after = {room: s.told_up_to if s.epoch == epoch else 0 for room, s in rooms.items()}
         missed = [
             delivery
             for delivery in await self._read_history(after, newest)
-            # History may still hold an order that was lost before the one that has been told.
+            # Beside the new order, history may hold what was told of the last one, and others before.
             if delivery.epoch in {epoch, rooms[delivery.room].epoch} and not rooms[delivery.room].has_told(delivery)
         ]
         if missed:
             log.info("redis_caught_up", messages=len(missed), up_to_offset=newest)
         return missed
 
-    def _tell_up_to(self, offset: float, missed: deque[Delivery], listener: BrokerListener) -> None:
-        due = []
-        while missed and missed[0].offset <= offset:
-            due.append(missed.popleft())
-        self._tell(due, listener)
+    def _missed_up_to(self, offset: float) -> list[Delivery]:
+        missed = []
+        while self._missed and self._missed[0].offset <= offset:
+            missed.append(self._missed.popleft())
+        return missed
 
     def _hear(self, reply: list[bytes], listener: BrokerListener) -> None:
         kind, channel, payload = reply
+        room = channel.decode().removeprefix(self._keys.room)
         if kind == b"subscribe":
-            room = channel.decode().removeprefix(self._keys.room)
             subscription = self._rooms.get(room)
             if subscription is not None:
                 self._answered.add(room)
                 self._note_readiness(room, subscription)
-        elif kind == b"message":
-            if payload == HEARTBEAT:
-                self._heard_at = time.monotonic()
-            elif payload.startswith(SIGNAL):
-                listener.on_signal(payload[len(SIGNAL) :])
-            else:
-                delivery = self._delivery(reply)
-                if delivery is not None:
-                    self._tell([delivery], listener)
-
-    def _delivery(self, reply: list[bytes]) -> Delivery | None:
-        kind, channel, payload = reply
-        if kind != b"message" or payload.startswith(SIGNAL) or payload == HEARTBEAT:
-            return None
-        return wire.read(channel.decode().removeprefix(self._keys.room), payload)
+        elif kind != b"message":
+            pass  # the answer to UNSUBSCRIBE
+        elif payload == HEARTBEAT:
+            self._heard_at = time.monotonic()
+        elif payload.startswith(SIGNAL):
+            listener.on_signal(payload[len(SIGNAL) :])
+        else:
+            delivery = wire.read(room, payload)
+            if delivery is not None:
+                self._tell([*self._missed_up_to(delivery.offset), delivery], listener)
 
     def _tell(self, deliveries: Iterable[Delivery], listener: BrokerListener) -> None:
         untold = []

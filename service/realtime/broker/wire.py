@@ -12,8 +12,11 @@ from collections.abc import Sequence
 from typing import Final
 
 import orjson
+import structlog
 
 from realtime.broker.base import Delivery, Publication
+
+log = structlog.get_logger(__name__)
 
 VERSION: Final = b"1"
 
@@ -40,18 +43,36 @@ def decode(room: str, payload: bytes) -> Delivery:
     head, newline, packet = payload.partition(b"\n")
     words = head.split(b" ", 4)
     if not newline or len(words) != 5 or words[0] != VERSION:
-        raise ValueError(f"unreadable delivery in room {room!r}: {head[:80]!r}")
+        raise ValueError("not a delivery of a version that we know")
     _, epoch, offset, occurred_ms, rare_json = words
+    if not packet.isascii():
+        packet.decode()  # browsers close a websocket on which text comes that is not UTF-8
     if rare_json == b"-":
         return Delivery(room, epoch.decode(), int(offset), packet, int(occurred_ms))
     rare = orjson.loads(rare_json)
+    if not isinstance(rare, dict):
+        raise ValueError("the rare fields are not a JSON object")
+    except_rooms = rare.get("exceptRooms", [])
+    texts = (rare.get("conflationKey", ""), rare.get("traceparent", ""))
+    if not isinstance(except_rooms, list) or not all(isinstance(text, str) for text in (*except_rooms, *texts)):
+        raise ValueError("a rare field is not what it should be")
     return Delivery(
         room,
         epoch.decode(),
         int(offset),
         packet,
         int(occurred_ms),
-        tuple(rare.get("exceptRooms", ())),
+        tuple(except_rooms),
         rare.get("conflationKey"),
         rare.get("traceparent"),
     )
+
+
+def read(room: str, payload: bytes) -> Delivery | None:
+    """Read a delivery; None, and a line in the log, for one that is not ours, or of a newer version."""
+    try:
+        return decode(room, payload)
+    except ValueError as error:
+        # A pod must not fall over what anybody may publish, nor in a rolling upgrade gone wrong.
+        log.error("unreadable_delivery", room=room, payload=payload[:80], error=str(error))  # noqa: TRY400
+        return None

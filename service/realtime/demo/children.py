@@ -47,8 +47,8 @@ class Child:
         """Send a signal; fine when it has ended already."""
         self._process.send_signal(number)
 
-    def obituary(self) -> str:
-        """How it ended, and the last lines that it wrote."""
+    def report(self) -> str:
+        """How it ended, if it has, and the last lines that it wrote."""
         code = self._process.poll()
         if code is None:
             how = "is still running"
@@ -97,7 +97,7 @@ class Children:
         deadline = time.monotonic() + timeout_seconds
         while not await is_ready():
             if not child.is_running:
-                raise DemoFailed(child.obituary())
+                raise DemoFailed(child.report())
             if time.monotonic() > deadline:
                 raise DemoFailed(
                     f"{child.name} is not ready after {timeout_seconds:g} s. The end of its log:\n{child.log_tail()}"

@@ -111,13 +111,13 @@ async def _alongside(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[No
 
 async def _watch_vital(parts: Children) -> None:
     ended = await parts.next_to_end()
-    raise DemoFailed(f"{ended.obituary()}\nWithout it the demo cannot go on.")
+    raise DemoFailed(f"{ended.report()}\nWithout it the demo cannot go on.")
 
 
 async def _watch_spare(pods: Children) -> None:
     while True:
         ended = await pods.next_to_end()
-        print(f"\n{ended.obituary()}", file=sys.stderr, flush=True)
+        print(f"\n{ended.report()}", file=sys.stderr, flush=True)
         if not pods.running:
             raise DemoFailed("No pod is left.")
         others = " and ".join(child.name for child in pods.running)
@@ -148,6 +148,8 @@ async def _check(url: str, cluster: Cluster, settings: Settings) -> int:
     if outcome.faults:
         told = "\n".join(f"  {fault}" for fault in outcome.faults[:MAX_FAULTS_TOLD])
         print(f"\nWRONG, in {len(outcome.faults)} ways:\n{told}\n", file=sys.stderr, flush=True)
+        for pod in cluster.pods:
+            print(pod.child.report(), file=sys.stderr, flush=True)
         return FAILED
     print(
         f"\nRight: of {outcome.facts} facts in Kafka each socket heard exactly its own, in order, once.\n", flush=True

@@ -27,7 +27,7 @@ def connect_redis(settings: RedisSettings) -> Redis:
         protocol=2,
         retry=Retry(NoBackoff(), 0),
     )
-    return Redis(connection_pool=pool)
+    return Redis.from_pool(pool)  # which is closed with the client
 
 
 @contextmanager

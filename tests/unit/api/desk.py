@@ -9,7 +9,7 @@ from parts.tokens import Issuer
 from realtime.api.app import make_api
 from realtime.api.health import Health
 from realtime.broker.base import Broker
-from realtime.broker.memory import MemoryBroker
+from realtime.broker.memory import MemoryBroker, MemoryHub
 from realtime.delivery.publisher import Publisher
 from realtime.gateway.sessions import Sessions
 from realtime.gateway.stats import Stats
@@ -17,8 +17,9 @@ from realtime.gateway.tokens import TokenVerifier
 from realtime.presence.base import PodDirectory
 from realtime.presence.memory import MemoryPodDirectory
 from realtime.routing.routes import Router
-from realtime.settings import AuthSettings, HttpSettings, LimitSettings
-from unit.fakes import FakeAttachment
+from realtime.settings import AuthSettings, HistorySettings, HttpSettings, LimitSettings
+from realtime.telemetry.metrics import Metrics
+from unit.fakes import FakeAttachment, FakeClock
 from unit.packets import read_packet
 
 ISSUER = Issuer.hs256()
