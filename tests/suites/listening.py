@@ -7,9 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Protocol, Self
 
-from realtime.broker.base import Broker, Delivery, Publication, PublishedRecord, RecordBatch
-
 from parts.waiting import eventually
+from realtime.broker.base import Broker, Delivery, Publication, PublishedRecord, RecordBatch
 
 PATIENCE_SECONDS = 10.0
 _fences = itertools.count(1)

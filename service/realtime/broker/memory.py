@@ -106,7 +106,7 @@ class MemoryBroker:
 
     async def history(self, rooms: Collection[str], after_offset: int) -> Sequence[Delivery]:
         """See `Broker.history`."""
-        kept = [d for room in rooms for d in self._hub.histories.get(room, ()) if d.offset > after_offset]
+        kept = [d for room in dict.fromkeys(rooms) for d in self._hub.histories.get(room, ()) if d.offset > after_offset]
         return sorted(kept, key=lambda delivery: delivery.offset)
 
     async def subscribe(self, rooms: Collection[str]) -> None:

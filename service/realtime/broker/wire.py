@@ -51,7 +51,7 @@ def decode(room: str, payload: bytes) -> Delivery:
         return Delivery(room, epoch.decode(), int(offset), packet, int(occurred_ms))
     rare = orjson.loads(rare_json)
     if not isinstance(rare, dict):
-        raise ValueError("the rare fields are not a JSON object")
+        raise ValueError("the rare fields are not a JSON object")  # noqa: TRY004 - what was read is wrong, not how
     except_rooms = rare.get("exceptRooms", [])
     texts = (rare.get("conflationKey", ""), rare.get("traceparent", ""))
     if not isinstance(except_rooms, list) or not all(isinstance(text, str) for text in (*except_rooms, *texts)):

@@ -45,7 +45,7 @@ def register_handlers(server: socketio.AsyncServer, gateway: Gateway, metrics: M
         try:
             return await gateway.command(sid, name, arguments)
         except Exception:
-            log.exception("command_failed", command=name[:64])
+            log.exception("command_failed", command=str(name)[:64])
             metrics.bugs.labels("command").inc()
             return {
                 "ok": False,

@@ -1,0 +1,62 @@
+"""What a dependency refuses is tried again without end; everything else is not."""
+
+import asyncio
+from typing import NoReturn
+
+import pytest
+
+from realtime.errors import DependencyError, KafkaUnavailable, RedisUnavailable
+from realtime.resilience.retry import until_available
+
+
+class Dependency:
+    """Is away `failures` times, and then answers."""
+
+    def __init__(self, failures: int, error: type[Exception] = RedisUnavailable) -> None:
+        self._failures = failures
+        self._error = error
+        self.attempts = 0
+
+    async def ask(self) -> str:
+        self.attempts += 1
+        if self.attempts <= self._failures:
+            raise self._error(f"attempt {self.attempts}")
+        return "answer"
+
+
+def must_not_be_told(error: DependencyError) -> NoReturn:
+    raise AssertionError(error)
+
+
+async def test_what_answers_at_once_is_asked_once() -> None:
+    dependency = Dependency(failures=0)
+    assert await until_available(dependency.ask, must_not_be_told) == "answer"
+    assert dependency.attempts == 1
+
+
+@pytest.mark.usefixtures("retries_at_once")
+@pytest.mark.parametrize("error", [RedisUnavailable, KafkaUnavailable])
+async def test_what_is_away_is_asked_until_it_answers_and_each_failure_is_told(error: type[DependencyError]) -> None:
+    told: list[str] = []
+    dependency = Dependency(failures=5, error=error)
+    assert await until_available(dependency.ask, lambda failure: told.append(str(failure))) == "answer"
+    assert told == [f"attempt {number}" for number in range(1, 6)]
+
+
+@pytest.mark.usefixtures("retries_at_once")
+@pytest.mark.parametrize("error", [ValueError, OSError, TimeoutError, asyncio.CancelledError])
+async def test_what_is_no_outage_passes_through_at_once(error: type[Exception]) -> None:
+    dependency = Dependency(failures=1, error=error)
+    with pytest.raises(error):
+        await until_available(dependency.ask, must_not_be_told)
+    assert dependency.attempts == 1
+
+
+async def test_who_waits_for_a_dependency_can_be_cancelled() -> None:
+    has_failed = asyncio.Event()
+    dependency = Dependency(failures=1_000_000)
+    waiting = asyncio.create_task(until_available(dependency.ask, lambda _: has_failed.set()))
+    await has_failed.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -1,0 +1,233 @@
+"""What a client may send, and what it may not: from the packet to the gateway."""
+
+import contextlib
+import json
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+
+from realtime.errors import RedisUnavailable
+from realtime.protocol.disconnects import SERVER_DRAINING, TOO_MANY_COMMANDS, Closing
+from realtime.transports.socketio.server import MAX_ATTACHMENTS
+from unit.counts import count
+from unit.transports.pods import ISSUER, Browser, SocketPod, settle
+
+
+async def refused(pod: SocketPod, auth: object, environ: dict[str, Any] | None = None) -> Any:
+    """Connect in vain; what the client's `connect_error` holds."""
+    browser = Browser(pod)
+    await browser.connect(auth, environ)
+    (packet,) = browser.hear_packets()
+    assert packet.startswith("4")
+    assert len(pod.sessions) == 0
+    return json.loads(packet[1:])
+
+
+@pytest.mark.parametrize(
+    ("auth", "environ"),
+    [
+        ({"token": ISSUER.token("u-42")}, {}),
+        (None, {"HTTP_AUTHORIZATION": f"Bearer {ISSUER.token('u-42')}"}),
+        (None, {"QUERY_STRING": f"EIO=4&token={ISSUER.token('u-42')}"}),
+    ],
+    ids=["auth", "header", "query"],
+)
+async def test_a_token_is_taken_from_each_of_its_places(pod: SocketPod, auth: object, environ: dict[str, Any]) -> None:
+    browser = Browser(pod)
+    await browser.connect(auth, environ)
+    ((name, data),) = browser.hear()
+    assert (name, data["userId"], data["rooms"]) == ("connection:success", "u-42", ["user:u-42"])
+    assert data["socketId"] == browser.sid
+
+
+async def test_who_is_refused_is_told_why_in_words_and_in_a_code(pod: SocketPod) -> None:
+    assert await refused(pod, None) == {
+        "message": "A token is required: as auth.token, as Authorization: Bearer, or as ?token=.",
+        "data": {
+            "code": "unauthenticated",
+            "message": "A token is required: as auth.token, as Authorization: Bearer, or as ?token=.",
+            "retryable": False,
+        },
+    }
+    assert (await refused(pod, {"token": ISSUER.expired("u-42")}))["data"]["code"] == "token_expired"
+
+
+@pytest.mark.parametrize("auth", [5, "token", [], ["a"], {"token": {"a": 1}}, {"token": 5}, {"token": ["a"]}, True])
+async def test_credentials_that_are_none_are_refused(pod: SocketPod, auth: object) -> None:
+    assert (await refused(pod, auth))["data"]["code"] == "unauthenticated"
+
+
+@pytest.mark.parametrize("namespace", ["/admin", "/chat", "/socket.io", "/*"])
+async def test_there_is_one_namespace(pod: SocketPod, namespace: str) -> None:
+    browser = Browser(pod)
+    await browser.send(f"0{namespace},{json.dumps({'token': ISSUER.token('u-42')})}")
+    (packet,) = browser.hear_packets()
+    assert packet.startswith(f"4{namespace},")
+    assert len(pod.sessions) == 0
+
+
+async def test_who_connects_twice_is_connected_once(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    await browser.send("0" + json.dumps({"token": ISSUER.token("root", "admin")}))
+    assert browser.hear_packets() == ['4"Unable to connect"']
+    assert [session.user_id for session in pod.sessions] == ["u-42"]
+
+
+# -- commands -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_command_is_answered_by_its_ack(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    assert await browser.command("subscribe:orders") == {"ok": True, "rooms": ["orders:u-42", "user:u-42"]}
+    assert (await browser.command("subscribe:admin"))["error"]["code"] == "forbidden"
+    assert (await browser.command("no:such"))["error"]["code"] == "invalid_command"
+
+
+async def test_a_command_that_wants_no_ack_is_carried_out(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    await browser.send('2["subscribe:orders"]')
+    assert browser.hear_packets() == []
+    assert pod.manager.has_members("orders:u-42")
+
+
+async def test_a_bug_is_answered_without_what_is_inside_and_counted(
+    pod: SocketPod, monkeypatch: pytest.MonkeyPatch, logs: list[MutableMapping[str, Any]]
+) -> None:
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError("secret internals")
+
+    browser = await pod.enter("u-42")
+    monkeypatch.setattr(pod.gateway, "command", fail)
+    assert await browser.command("subscribe:orders") == {
+        "ok": False,
+        "error": {"code": "internal", "message": "Something is wrong on our side.", "retryable": True},
+    }
+    assert count(pod.metrics.bugs, where="command") == 1
+    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["command_failed"]
+
+
+@pytest.mark.parametrize("name", ["connect", "disconnect"])
+@pytest.mark.parametrize("arguments", [[], [{}], ["client disconnect"], [{}, {}], [1, 2, 3]])
+async def test_an_event_that_is_named_like_one_of_ours_is_an_unknown_command(
+    pod: SocketPod, name: str, arguments: list[object]
+) -> None:
+    browser = await pod.enter("u-42")
+    answer = await browser.command(name, *arguments)
+    assert answer["error"]["code"] == "invalid_command"
+    assert len(pod.sessions) == 1
+    assert count(pod.metrics.disconnects) == 0
+
+
+async def test_nobody_becomes_somebody_else_by_an_event_named_connect(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    await browser.command("connect", {}, {"token": ISSUER.token("root", "admin")})
+    assert [session.user_id for session in pod.sessions] == ["u-42"]
+    assert (await browser.command("subscribe:admin"))["error"]["code"] == "forbidden"
+    await browser.leave()
+    assert (len(pod.sessions), pod.sessions.user_count) == (0, 0)
+
+
+async def test_why_a_session_ended_is_never_a_clients_own_words(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    await browser.command("disconnect", "a label of my own")
+    await browser.leave()
+    assert count(pod.metrics.disconnects, reason="transport close") == 1
+    assert count(pod.metrics.disconnects) == 1
+
+
+@pytest.mark.parametrize("announced", [MAX_ATTACHMENTS + 1, 999_999_999])
+async def test_a_packet_does_not_announce_any_number_of_attachments(pod: SocketPod, announced: int) -> None:
+    browser = await pod.enter("u-42")
+    with pytest.raises(ValueError, match="A packet may have 10 attachments"):
+        await browser.send(f'5{announced}-["x",{{"_placeholder":true,"num":0}}]')
+    assert pod.server._binary_packet == {}
+
+
+async def test_a_binary_payload_is_refused_like_any_other_that_is_no_object(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    await browser.send('51-7["subscribe:orders",{"_placeholder":true,"num":0}]')
+    await browser.send(b"\xff")
+    (ack,) = browser.hear_packets()
+    assert json.loads(ack[2:])[0]["error"]["code"] == "invalid_command"
+
+
+@pytest.mark.parametrize("packet", ["2", "2{}", "2[]", "2[{}]", '2[["x"]]', "2{", "3", "4", "9", "", "5", "2\ud800"])
+async def test_a_packet_that_is_none_changes_nothing(pod: SocketPod, packet: str) -> None:
+    hostile, other = await pod.enter("u-42"), await pod.enter("u-43")
+    with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError):  # Engine.IO logs it, and goes on
+        await hostile.send(packet)
+    assert hostile.hear_packets() == []
+    assert (len(pod.sessions), pod.server.rooms(hostile.sid)) == (2, [hostile.sid, "user:u-42"])
+    assert (await other.command("subscribe:orders"))["ok"] is True
+
+
+# -- closing --------------------------------------------------------------------------------------------------------
+
+
+async def close(pod: SocketPod, browser: Browser, closing: Closing) -> list[Any]:
+    await pod.attachment.close(browser.sid, closing)
+    await settle()
+    return browser.hear_packets()
+
+
+async def test_who_may_come_back_is_told_why_and_closed(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    notice, *others = await close(pod, browser, SERVER_DRAINING)
+    assert json.loads(notice[1:]) == [
+        "connection:closing",
+        {"code": "draining", "message": SERVER_DRAINING.message, "retryable": True},
+    ]
+    # Not disconnected from its namespace: after that a client would not come back by itself.
+    assert "1" not in others
+    assert browser.socket.closed
+    assert len(pod.sessions) == 0
+
+
+async def test_who_may_not_come_back_is_told_why_and_disconnected(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    notice, *others = await close(pod, browser, TOO_MANY_COMMANDS)
+    assert json.loads(notice[1:])[1]["retryable"] is False
+    assert "1" in others
+    assert browser.socket.closed
+
+
+async def test_closing_who_has_gone_does_nothing(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    await browser.leave()
+    await pod.attachment.close(browser.sid, SERVER_DRAINING)
+    assert browser.hear_packets() == []
+
+
+async def test_a_flood_of_commands_ends_the_session(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    for _ in range(40 + 200):
+        await browser._pod.server._handle_eio_message(browser.eio_sid, '2["subscribe:orders"]')
+    await settle()
+    names = [json.loads(packet[1:])[0] for packet in browser.hear_packets() if str(packet).startswith("2")]
+    assert names == ["connection:closing"]
+    assert len(pod.sessions) == 0
+    assert count(pod.metrics.commands, outcome="rate_limited") == 200
+
+
+async def test_without_the_broker_a_newcomer_is_told_to_try_again(
+    pod: SocketPod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise RedisUnavailable("away")
+
+    monkeypatch.setattr(pod.broker, "subscribe", away)
+    browser = Browser(pod)
+    await browser.connect({"token": ISSUER.token("u-42")})
+    ((name, data),) = browser.hear()
+    assert (name, data["code"], data["retryable"]) == ("connection:closing", "try_again", True)
+    assert (len(pod.sessions), pod.manager.rooms) == (0, {})
+
+
+async def test_what_a_session_comes_over_is_known(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    assert pod.attachment.transport(browser.sid) == "polling"
+    browser.socket.upgraded = True
+    assert pod.attachment.transport(browser.sid) == "websocket"
+    await browser.leave()
+    assert pod.attachment.transport(browser.sid) == "closed"
