@@ -106,8 +106,8 @@ class MemoryBroker:
 
     async def history(self, rooms: Collection[str], after_offset: int) -> Sequence[Delivery]:
         """See `Broker.history`."""
-        kept = [d for room in dict.fromkeys(rooms) for d in self._hub.histories.get(room, ()) if d.offset > after_offset]
-        return sorted(kept, key=lambda delivery: delivery.offset)
+        kept = (delivery for room in dict.fromkeys(rooms) for delivery in self._hub.histories.get(room, ()))
+        return sorted((d for d in kept if d.offset > after_offset), key=lambda delivery: delivery.offset)
 
     async def subscribe(self, rooms: Collection[str]) -> None:
         """See `Broker.subscribe`."""

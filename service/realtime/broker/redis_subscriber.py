@@ -214,11 +214,16 @@ class RedisSubscriber:
 
     async def _read(self, connection: AbstractConnection) -> list[bytes]:
         # The own heartbeat is on this connection: silence means that it is broken, whatever TCP says.
-        silence_seconds = self._settings.heartbeat_interval_seconds * DEAF_AFTER_HEARTBEATS
+        heartbeat_seconds = self._settings.heartbeat_interval_seconds
         with redis_errors("listen"):
-            reply: list[bytes] | None = await connection.read_response(timeout=silence_seconds)
+            reply: list[bytes] | None = await connection.read_response(
+                timeout=heartbeat_seconds * (DEAF_AFTER_HEARTBEATS - 1)
+            )
+            if reply is None:
+                # Or this pod was held up; then there is something to read by now.
+                reply = await connection.read_response(timeout=heartbeat_seconds)
         if reply is None:
-            raise RedisUnavailable(f"not even the own heartbeat was heard for {silence_seconds:g} s")
+            raise RedisUnavailable(f"nothing was heard for {DEAF_AFTER_HEARTBEATS} heartbeats, not even these")
         return reply
 
     async def _catch_up(self, connection: AbstractConnection, own: Iterable[str], listener: BrokerListener) -> None:

@@ -1,9 +1,11 @@
 """How Redis is connected to, and how its errors become ours."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -27,7 +29,25 @@ def connect_redis(settings: RedisSettings) -> Redis:
         protocol=2,
         retry=Retry(NoBackoff(), 0),
     )
+    pool.connection_class = type("Connection", (CancellableSending, pool.connection_class), {})
     return Redis.from_pool(pool)  # which is closed with the client
+
+
+class CancellableSending(AbstractConnection):
+    """A connection that can be cancelled while it sends.
+
+    redis-py sends under `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation (cpython issue 86296):
+    a task of a pod that leaves would then go on for ever, and the pod with it.
+    """
+
+    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+        """See `AbstractConnection`. Raises `TimeoutError`."""
+        timeout_seconds, self.socket_timeout = self.socket_timeout, None
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await super().send_packed_command(command, check_health)
+        finally:
+            self.socket_timeout = timeout_seconds
 
 
 @contextmanager

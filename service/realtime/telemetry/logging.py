@@ -48,7 +48,8 @@ def configure_logging(settings: LogSettings, pod: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.level.upper())
-    for noisy in ("aiokafka", "socketio", "engineio", "uvicorn.access"):
+    # uvicorn writes the whole URL of each websocket, and a token may stand in its query.
+    for noisy in ("aiokafka", "socketio", "engineio", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     for own in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(own).handlers = []
