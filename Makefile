@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test docs lock format clean
+.PHONY: help setup demo lint check test docs lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,14 +26,16 @@ setup: $(READY) ## Make the virtual environment from the locked versions
 demo: $(READY) ## A cluster on this machine and a page to watch it; ARGS=--headless: checked without a browser
 	@$(BIN)/python -m realtime demo $(ARGS)
 
-check: $(READY) ## Seconds: formatting, lint, types, layers, unit tests
+lint: $(READY) ## Formatting, lint, types, layers
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-logo >/tmp/realtime-lint-imports.$$$$ 2>&1 || { cat /tmp/realtime-lint-imports.$$$$; exit 1; }; rm -f /tmp/realtime-lint-imports.*
+	@layers=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$layers"; exit 1; }
+
+check: lint ## Seconds: lint and the unit tests
 	@$(BIN)/pytest -q tests/unit tests/architecture $(ARGS)
 
-test: check ## Everything, against real parts
+test: lint ## Everything, against real parts
 	@$(BIN)/pytest $(ARGS)
 
 docs: $(READY) ## Generate docs/configuration.md and docs/metrics.md from the code

@@ -158,7 +158,7 @@ class Pod:
         """Tell the other pods of this one, and this pod's admins of all."""
         interval_seconds = self._settings.stats.interval_seconds
         roles = tuple(sorted(self._settings.roles))
-        while True:
+        while not self._sessions.is_draining:
             try:
                 partitions = 0 if self._intake is None else self._intake.assigned_partitions
                 report = self._stats.report(self._id, self._settings.pod.name, roles, partitions)
@@ -179,13 +179,20 @@ class Pod:
         try:
             async with asyncio.timeout(settings.grace_seconds):
                 if self._intake is not None:
-                    await self._intake.stop()
+                    await self._stop_intake(self._intake, settings.grace_seconds / 2)
                 await self._move_sessions(settings.retry_after_ms)
                 await self._directory.leave(self._id)
         except TimeoutError:
             log.warning("drain_cut_short", sessions=len(self._sessions), grace_seconds=settings.grace_seconds)
         except RedisUnavailable as error:
             log.info("not_signed_off", error=str(error))  # the lease ends by itself
+
+    async def _stop_intake(self, intake: Intake, timeout_seconds: float) -> None:
+        try:
+            await asyncio.wait_for(intake.stop(), timeout_seconds)
+        except TimeoutError:
+            # The position in Redis tells whoever goes on; sockets must not be cut because Kafka is away.
+            log.warning("intake_cut_short", timeout_seconds=timeout_seconds)
 
     async def _move_sessions(self, retry_after_ms: int) -> None:
         self._sessions.is_draining = True

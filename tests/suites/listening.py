@@ -96,7 +96,7 @@ class ListeningPod:
             with contextlib.suppress(RedisUnavailable):  # a deaf pod loses it; then another one is sent
                 await self.broker.signal_pod(self.id, fence)
             with contextlib.suppress(AssertionError):
-                await eventually(lambda: fence in self.ears.heard, 0.5, "the fence")
+                await eventually(lambda: fence in self.ears.heard, 0.2, "the fence")
         self.ears.heard = [heard for heard in self.ears.heard if heard != fence]
 
     async def hears(self, packet: str) -> None:

@@ -101,8 +101,7 @@ def make_realtime_router(
     )
 
     async def publish(event: Event, messages: Sequence[Message], key: str | None) -> Accepted:
-        # Without a key of the caller's, repeating is our own matter alone.
-        fresh = await publisher.publish_event(event, messages, key or event.id)
+        fresh = await publisher.publish_event(event, messages, key)
         return Accepted(event_id=event.id, messages=len(messages) if fresh else 0, repeated=not fresh)
 
     def event_of(event_type: str, fact: Fact) -> Event:

@@ -107,7 +107,7 @@ class MemoryBroker:
     async def history(self, rooms: Collection[str], after_offset: int) -> Sequence[Delivery]:
         """See `Broker.history`."""
         kept = (delivery for room in dict.fromkeys(rooms) for delivery in self._hub.histories.get(room, ()))
-        return sorted((d for d in kept if d.offset > after_offset), key=lambda delivery: delivery.offset)
+        return sorted((d for d in kept if d.offset > after_offset), key=wire.order)
 
     async def subscribe(self, rooms: Collection[str]) -> None:
         """See `Broker.subscribe`."""

@@ -1,7 +1,7 @@
 -- Publishes a batch, all of it or nothing: the one place where messages get their offsets.
 --
 -- KEYS  1 epoch           names the order that offsets belong to; made here when Redis has lost it
---       2 offset          counter: the last offset that was given
+--       2 offset          the last offset that was given
 --       3 guard           a partition's position, or an idempotency key, or an unused name
 -- ARGV  1 guard's kind    'position', 'once' or 'none'
 --       2 guard's value   position: the Kafka offset that the batch follows (-1: unknown); once: seconds to remember
@@ -36,7 +36,11 @@ if not epoch then
   redis.call('SET', KEYS[1], epoch)
 end
 
-local offset = tonumber(redis.call('GET', KEYS[2]) or 0)
+-- An offset is the time in microseconds, or one more than the last if that is later. So no offset is ever given twice:
+-- Redis may have forgotten the last ones (an old snapshot, a failover), but somebody has been told them, and must not
+-- take what is published in their place for told. Up to the year 2255 such a number is exact in Lua and JavaScript.
+local time = redis.call('TIME')
+local offset = math.max(tonumber(redis.call('GET', KEYS[2]) or 0), time[1] * 1000000 + time[2])
 local room_prefix, history_prefix = ARGV[4], ARGV[5]
 local history_length, retention_ms = ARGV[6], tonumber(ARGV[7])
 local published, skipped = 0, 0

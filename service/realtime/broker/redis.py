@@ -102,7 +102,7 @@ class RedisBroker:
                     for room, entries in zip(chunk, await pipeline.execute(), strict=True):
                         read = (wire.read(room, fields.get(b"m", b"")) for _, fields in entries)
                         deliveries += (delivery for delivery in read if delivery is not None)
-        deliveries.sort(key=lambda delivery: delivery.offset)
+        deliveries.sort(key=wire.order)
         return deliveries
 
     async def subscribe(self, rooms: Collection[str]) -> None:

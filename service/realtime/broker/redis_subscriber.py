@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import math
 import time
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -61,7 +60,9 @@ class RedisSubscriber:
 
     When the connection is made again, the pod subscribes to all its rooms, then asks for the newest offset, then reads
     from the rooms' histories what lies between what they have been told and that one, and only then goes on with what
-    it hears; so a deaf moment delays messages, but loses none and turns none around. Signals of a deaf moment are lost.
+    it hears; so a deaf moment delays messages, but loses none and turns none around. (Signals are in no history: those
+    of a deaf moment are lost, and one that comes while it catches up may come behind messages that were published
+    later.)
 
     How far a room has been told is kept for each room: a connection may break between two rooms of one message, and a
     room that was joined a moment ago must not hear what came before.
@@ -81,7 +82,6 @@ class RedisSubscriber:
         self._to_send: list[tuple[str, str]] = []  # (command, room), in the order in which they were asked for
         self._something_to_send = asyncio.Event()
         self._answered: set[str] = set()  # rooms whose SUBSCRIBE on this connection has been answered
-        self._missed: deque[Delivery] = deque()  # not told yet; empty but while catching up
         self._heard_at = -math.inf
 
     # -- what the broker asks ---------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ class RedisSubscriber:
         return reply
 
     async def _catch_up(self, connection: AbstractConnection, own: Iterable[str], listener: BrokerListener) -> None:
-        """Tell what was missed and what is heard meanwhile, in one order, without what is in both."""
+        """Tell what was missed, then what is heard meanwhile, without what is in both."""
         rooms = {room: subscription for room, subscription in self._rooms.items() if subscription.ready.done()}
         unconfirmed = {channel.encode() for channel in (*own, *(self._keys.room + room for room in rooms))}
         heard_meanwhile = []
@@ -236,19 +236,20 @@ class RedisSubscriber:
             heard_meanwhile.append(reply)
             if reply[0] == b"subscribe":
                 unconfirmed.discard(reply[1])
-        self._missed = deque(await self._read_missed(rooms))
+        if rooms:
+            self._tell(await self._read_missed(rooms), listener)
         for reply in heard_meanwhile:
             self._hear(reply, listener)
-        self._tell(self._missed_up_to(math.inf), listener)
         log.info("redis_subscribed", rooms=len(self._rooms))
 
     async def _read_missed(self, rooms: Mapping[str, _Subscription]) -> list[Delivery]:
-        if not rooms:
-            return []
         epoch, newest = await self._newest()
-        for subscription in self._rooms.values():
-            if subscription.epoch == epoch:
-                # Offsets that Redis has lost are given again, to others.
+        for room, subscription in self._rooms.items():
+            if room not in rooms:
+                # Nobody has been promised these yet, and what they heard meanwhile would come behind what is told now.
+                subscription.epoch, subscription.told_up_to = epoch, newest
+            elif subscription.epoch == epoch:
+                # A Redis that has forgotten its last offsets, and whose clock is slow, may give these again.
                 subscription.told_up_to = min(subscription.told_up_to, newest)
         # In a new order nothing has been told yet.
         after = {room: s.told_up_to if s.epoch == epoch else 0 for room, s in rooms.items()}
@@ -256,16 +257,10 @@ class RedisSubscriber:
             delivery
             for delivery in await self._read_history(after, newest)
             # Beside the new order, history may hold what was told of the last one, and others before.
-            if delivery.epoch in {epoch, rooms[delivery.room].epoch} and not rooms[delivery.room].has_told(delivery)
+            if delivery.epoch in {epoch, rooms[delivery.room].epoch}
         ]
         if missed:
             log.info("redis_caught_up", messages=len(missed), up_to_offset=newest)
-        return missed
-
-    def _missed_up_to(self, offset: float) -> list[Delivery]:
-        missed = []
-        while self._missed and self._missed[0].offset <= offset:
-            missed.append(self._missed.popleft())
         return missed
 
     def _hear(self, reply: list[bytes], listener: BrokerListener) -> None:
@@ -285,7 +280,7 @@ class RedisSubscriber:
         else:
             delivery = wire.read(room, payload)
             if delivery is not None:
-                self._tell([*self._missed_up_to(delivery.offset), delivery], listener)
+                self._tell([delivery], listener)
 
     def _tell(self, deliveries: Iterable[Delivery], listener: BrokerListener) -> None:
         untold = []

@@ -76,3 +76,8 @@ def read(room: str, payload: bytes) -> Delivery | None:
         # A pod must not fall over what anybody may publish, nor in a rolling upgrade gone wrong.
         log.error("unreadable_delivery", room=room, payload=payload[:80], error=str(error))  # noqa: TRY400
         return None
+
+
+def order(delivery: Delivery) -> tuple[int, int]:
+    """Sort deliveries as they were published; one message's rooms as it names them."""
+    return delivery.offset, len(delivery.except_rooms)

@@ -38,7 +38,7 @@ class Publisher:
         self._metrics.publications.labels("kafka").inc(outcome.published)
         return outcome
 
-    async def publish_event(self, event: Event, messages: Sequence[Message], idempotency_key: str) -> bool:
+    async def publish_event(self, event: Event, messages: Sequence[Message], idempotency_key: str | None) -> bool:
         """Publish what a REST request asks for; False if a request with the same key has been published before.
 
         Raises `RedisUnavailable` at once: the caller waits for an answer, and may repeat itself safely.

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 FINISH_BATCH_SECONDS = 5.0
 # aiokafka's stop() can wait for brokers that are down.
 STOP_CONSUMER_SECONDS = 5.0
+# aiokafka asks again and again while Kafka is away; the position in Redis is what counts.
+COMMIT_TIMEOUT_SECONDS = 2.0
 # A batch that is under way longer than this waits for Redis or for the dead-letter topic.
 WAITING_AFTER_SECONDS = 1.0
 
@@ -52,6 +54,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._tasks: asyncio.TaskGroup | None = None
         self._workers: dict[Partition, PartitionWorker] = {}
         self._committed: dict[Partition, int] = {}
+        self._is_stopping = False
         self.has_joined = False  # once: the group has given this pod its share, be it empty
 
     @property
@@ -74,6 +77,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def stop(self) -> None:
         """Finish the batches under way, commit, and leave the group. Call it before `run` is cancelled."""
+        self._is_stopping = True
         if self._consumer is None:
             return
         await self._let_go(list(self._workers))
@@ -104,7 +108,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """The group gives partitions, perhaps none."""
         log.info("partitions_assigned", partitions=len(assigned))
         self.has_joined = True
-        if self._tasks is None or self._consumer is None:
+        if self._tasks is None or self._consumer is None or self._is_stopping:
             return
         for partition in map(_partition, assigned):
             worker = PartitionWorker(
@@ -133,18 +137,18 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _commit(self, workers: Iterable[PartitionWorker]) -> None:
         assert self._consumer is not None
+        self._note_lag()
         published = {w.partition: w.published_offset for w in workers if w.published_offset != NO_POSITION}
         fresh = {p: offset for p, offset in published.items() if self._committed.get(p) != offset}
         if fresh:
             # Kafka's committed offset is the next to read.
             offsets = {TopicPartition(p.topic, p.number): OffsetAndMetadata(at + 1, "") for p, at in fresh.items()}
             try:
-                await self._consumer.commit(offsets)
+                await asyncio.wait_for(self._consumer.commit(offsets), COMMIT_TIMEOUT_SECONDS)
                 self._committed.update(fresh)
-            except KafkaError as error:
+            except (KafkaError, TimeoutError) as error:
                 # After a rebalance, or while Kafka is away. The position in Redis is what counts.
                 log.info("commit_failed", error=repr(error))
-        self._note_lag()
 
     def _note_lag(self) -> None:
         assert self._consumer is not None

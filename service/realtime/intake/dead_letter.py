@@ -17,11 +17,14 @@ MAX_REASON_CHARACTERS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record, and why it is one: `code` for programs, `reason` for people."""
+    """A record, and why it is one: `code` for programs, `reason` for people, cut to `MAX_REASON_CHARACTERS`."""
 
     record: Record
     code: str
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", self.reason[:MAX_REASON_CHARACTERS])
 
 
 class DeadLetterTopic:

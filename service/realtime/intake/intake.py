@@ -110,9 +110,18 @@ class Intake:
             if ours not in existing:
                 brokers = len((await admin.describe_cluster())["brokers"])
                 topic = NewTopic(ours, num_partitions=1, replication_factor=min(brokers, DEAD_LETTER_REPLICAS))
-                with contextlib.suppress(TopicAlreadyExistsError):
-                    await admin.create_topics([topic])
-                log.info("dead_letter_topic_created", topic=ours)
+                reply = await admin.create_topics([topic])
+                codes = {error[1] for error in reply.topic_errors} - {0, TopicAlreadyExistsError.errno}
+                if codes:
+                    # The pod takes in what is good; the first record that is not will wait until the topic is there.
+                    log.error(
+                        "dead_letter_topic_missing",
+                        topic=ours,
+                        kafka_error_codes=sorted(codes),
+                        help="Create it by hand.",
+                    )
+                else:
+                    log.info("dead_letter_topic_created", topic=ours)
         finally:
             await admin.close()
 

@@ -140,14 +140,19 @@ class PartitionWorker:
         """Redis has lost what was published last (see `broker.base`): publish it again."""
         log.warning("rewinding", partition=str(self.partition), published=self.published_offset, position=position)
         self._metrics.rewinds.inc()
-        self.published_offset = position
-        if position != NO_POSITION:
-            self._consumer.seek(self._topic_partition, position + 1)
+        try:
+            if position != NO_POSITION:
+                self._consumer.seek(self._topic_partition, position + 1)
+            else:
+                # Redis has lost everything. What was committed had been published; the rest is published again.
+                committed = await self._consumer.seek_to_committed(self._topic_partition)
+                if committed.get(self._topic_partition) is None:
+                    await self._consumer.seek_to_beginning(self._topic_partition)
+        except KafkaError as error:
+            # Kafka is away, or the partition is being revoked; the next batch finds Redis behind again.
+            log.warning("rewind_failed", partition=str(self.partition), error=repr(error))
             return
-        # Redis has lost everything. What was committed to Kafka had been published; what came after is published again.
-        committed = await self._consumer.seek_to_committed(self._topic_partition)
-        if committed.get(self._topic_partition) is None:
-            await self._consumer.seek_to_beginning(self._topic_partition)
+        self.published_offset = position
 
     def _note_failure(self, error: DependencyError) -> None:
         log.warning("partition_waits", partition=str(self.partition), error=str(error))

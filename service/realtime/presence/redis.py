@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 
+import structlog
+from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from realtime.presence.base import PodReport
 from realtime.redis.connection import redis_errors
 from realtime.redis.keys import Keys
+
+log = structlog.get_logger(__name__)
 
 
 class RedisPodDirectory:
@@ -45,7 +49,14 @@ class RedisPodDirectory:
             gone = [pod_id for pod_id, text in zip(pod_ids, texts, strict=True) if text is None]
             if gone:
                 await self._client.srem(self._keys.pod_ids, *gone)
-        return sorted(
-            (PodReport.model_validate_json(text) for text in texts if text is not None),
-            key=lambda report: report.name,
-        )
+        reports = [report for text in texts if text is not None and (report := _read(text)) is not None]
+        return sorted(reports, key=lambda report: report.name)
+
+
+def _read(text: bytes | str) -> PodReport | None:
+    try:
+        return PodReport.model_validate_json(text)
+    except ValidationError as error:
+        # A pod of another version, in a rolling upgrade, must not bring this one down.
+        log.warning("unreadable_pod_report", error=str(error))
+        return None

@@ -1,11 +1,12 @@
 """Pods over a real Redis; quick hearts, so that silence is noticed in a fraction of a second."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -19,7 +20,12 @@ from suites.listening import ListeningPod, MakeBroker
 HEARTBEAT_SECONDS = 0.1
 UNSUBSCRIBE_DELAY_SECONDS = 0.02
 
-NewBroker = Callable[..., RedisBroker]
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What the test has logged so far."""
+    with structlog.testing.capture_logs() as entries:
+        yield entries
 
 
 def new_redis_broker(

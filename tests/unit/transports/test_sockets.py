@@ -91,6 +91,13 @@ async def test_a_command_that_wants_no_ack_is_carried_out(pod: SocketPod) -> Non
     assert pod.manager.has_members("orders:u-42")
 
 
+async def test_a_clients_commands_are_carried_out_one_after_the_other(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    # Without a turn of the loop in between: the next packet is not read before this one is done.
+    await pod.server._handle_eio_message(browser.eio_sid, '27["subscribe:orders"]')
+    assert [packet[:2] for packet in browser.hear_packets()] == ["37"]
+
+
 async def test_a_bug_is_answered_without_what_is_inside_and_counted(
     pod: SocketPod, monkeypatch: pytest.MonkeyPatch, logs: list[MutableMapping[str, Any]]
 ) -> None:

@@ -28,7 +28,8 @@ class SocketIOAttachment:
 
     async def send(self, session_id: str, name: str, data: Mapping[str, Any]) -> None:
         """See `Attachment.send`."""
-        await self._server.emit(name, dict(data), to=session_id)
+        if self._server.manager.is_connected(session_id, DEFAULT_NAMESPACE):  # else it has just gone
+            await self._server.emit(name, dict(data), to=session_id)
 
     async def close(self, session_id: str, closing: Closing) -> None:
         """See `Attachment.close`.

@@ -35,6 +35,11 @@ class Fanout:
             written += 1
         return written, slow
 
+    def holds(self, eio_sid: str) -> bool:
+        """Whether the connection is open."""
+        socket = self._engine.sockets.get(eio_sid)
+        return socket is not None and not socket.closed and not socket.closing
+
     async def close(self, eio_sid: str) -> None:
         """Close a connection after what waits in it has been written; its client comes back by itself.
 

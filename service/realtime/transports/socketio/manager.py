@@ -222,6 +222,12 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
     async def connect(self, sid: str, namespace: str) -> str:
         """Called once the client has been told that it is connected; from here on it may receive."""
         sid = await super().connect(sid, namespace)
+        assert self._fanout is not None
+        eio_sid = self.eio_sid_from_sid(sid, namespace)
+        if not self._fanout.holds(eio_sid):
+            # It went while CONNECT was being answered, when python-socketio could not yet say so.
+            await self.server._handle_disconnect(eio_sid, namespace, self.server.reason.TRANSPORT_CLOSE)  # noqa: SLF001
+            return sid
         if self._on_connected is not None and namespace == DEFAULT_NAMESPACE:
             await self._on_connected(sid)
         return sid
