@@ -230,3 +230,20 @@ async def test_intake_commits_what_it_has_published_and_leaves_the_group_at_once
     started = asyncio.get_running_loop().time()
     await start_pod()  # which is ready only with its share of the partitions
     assert asyncio.get_running_loop().time() - started < 5, "it did not wait for the session of the other to time out"
+
+
+async def test_a_pod_that_leaves_while_kafka_is_away_still_moves_its_sockets(
+    own_kafka: Kafka, prefix: str, start_pod: StartPod, connect: Connect, issuer: Issuer
+) -> None:
+    topics = Topics(own_kafka, prefix)
+    await topics.create()
+    # Something published that cannot be committed any more, for which aiokafka would ask Kafka for ever.
+    pod = await start_pod(**topics.settings, REALTIME_KAFKA__COMMIT_INTERVAL_SECONDS="60")
+    client = await connect(pod.url, issuer.token("u"))
+    await client.command("subscribe:orders")
+    await topics.produce("order.updated", order(0), key="o")
+    await client.wait_for_event("order:updated")
+    await own_kafka.kill()
+    assert await pod.terminate() == 0, pod.log_tail(60)
+    await client.wait_for_event("server:draining")
+    assert "sessions_moved" in pod.log.read_text(), pod.log_tail()

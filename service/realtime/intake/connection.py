@@ -1,13 +1,17 @@
 """How Kafka is connected to."""
 
+import asyncio
 import ssl
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from realtime.settings import KafkaSettings
+
+log = structlog.get_logger(__name__)
 
 
 def make_consumer(settings: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
@@ -39,6 +43,20 @@ def make_producer(settings: KafkaSettings, client_id: str) -> AIOKafkaProducer:
 def make_admin(settings: KafkaSettings, client_id: str) -> AIOKafkaAdminClient:
     """Make the client that asks about topics, and creates the dead-letter topic."""
     return AIOKafkaAdminClient(**_common(settings, client_id))
+
+
+async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer, timeout_seconds: float) -> None:
+    """Stop a client, and go on even if it cannot: while brokers are down it may wait for them, or raise.
+
+    What it may raise is CancelledError among others, its own tasks' and not ours, which must not end the drain.
+    """
+    stopping = asyncio.ensure_future(client.stop())
+    await asyncio.wait({stopping}, timeout=timeout_seconds)
+    if not stopping.done():
+        stopping.cancel()
+        log.warning("kafka_client_stop_timed_out", client=type(client).__name__)
+    elif stopping.cancelled() or stopping.exception() is not None:
+        log.warning("kafka_client_stop_failed", client=type(client).__name__)
 
 
 def _common(settings: KafkaSettings, client_id: str) -> dict[str, Any]:

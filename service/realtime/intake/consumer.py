@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from realtime.broker.base import NO_POSITION, Broker
 from realtime.errors import DependencyError, KafkaUnavailable
+from realtime.intake.connection import stop_client
 from realtime.intake.pipeline import Pipeline
 from realtime.intake.record import Partition
 from realtime.intake.worker import PartitionWorker
@@ -81,11 +82,8 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._consumer is None:
             return
         await self._let_go(list(self._workers))
-        try:
-            await asyncio.wait_for(self._consumer.stop(), STOP_CONSUMER_SECONDS)
-        except (TimeoutError, KafkaError) as error:
-            # The group gives the partitions to others when the session times out.
-            log.warning("consumer_stop_failed", error=repr(error))
+        # If that fails, the group gives the partitions to others when the session times out.
+        await stop_client(self._consumer, STOP_CONSUMER_SECONDS)
 
     async def _connect(self) -> AIOKafkaConsumer:
         consumer = self._make_consumer()

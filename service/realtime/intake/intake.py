@@ -1,6 +1,5 @@
 """All of a pod's intake: the group's consumer, and the producer for dead letters."""
 
-import asyncio
 import contextlib
 
 import structlog
@@ -11,7 +10,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from realtime.broker.base import Broker
 from realtime.delivery.publisher import Publisher
 from realtime.errors import DependencyError, KafkaUnavailable
-from realtime.intake.connection import make_admin, make_consumer, make_producer
+from realtime.intake.connection import make_admin, make_consumer, make_producer, stop_client
 from realtime.intake.consumer import GroupConsumer
 from realtime.intake.dead_letter import DeadLetterTopic
 from realtime.intake.decode import Decoder
@@ -25,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 # Kafka's usual number; fewer where there are fewer brokers.
 DEAD_LETTER_REPLICAS = 3
+# It holds nothing back: each dead letter is waited for when it is sent.
+STOP_PRODUCER_SECONDS = 2.0
 
 
 class Intake:
@@ -83,8 +84,7 @@ class Intake:
         if self._consumer is not None:
             await self._consumer.stop()
         if self._producer is not None:
-            with contextlib.suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(self._producer.stop(), self._settings.request_timeout_seconds)
+            await stop_client(self._producer, STOP_PRODUCER_SECONDS)
 
     async def _connect(self) -> AIOKafkaProducer:
         producer = make_producer(self._settings, self._client_id)
