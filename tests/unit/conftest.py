@@ -14,8 +14,10 @@ from realtime.settings import HistorySettings
 from realtime.telemetry.metrics import Metrics
 from unit.fakes import FakeClock
 
-settings.register_profile("unit", max_examples=100, deadline=None, database=None, print_blob=True)
-settings.load_profile("unit")
+# Quick by default; HYPOTHESIS_PROFILE=thorough looks for longer.
+for profile, max_examples in (("quick", 40), ("thorough", 5_000)):
+    settings.register_profile(profile, max_examples=max_examples, deadline=None, database=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture(autouse=True)

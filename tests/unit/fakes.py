@@ -28,6 +28,9 @@ class FakeClock:
     def monotonic_seconds(self) -> float:
         return self._monotonic_seconds
 
+    def start_anew(self) -> None:
+        self._wall_ms = NOON_MS
+
     def advance(self, seconds: float) -> None:
         self._wall_ms += int(seconds * 1_000)
         self._monotonic_seconds += seconds

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from unit.api.desk import Desk
+from unit.fakes import AbsentBroker, AbsentPodDirectory
 
 
 @pytest.fixture
@@ -23,6 +24,11 @@ async def make_desk() -> AsyncIterator[Callable[..., Desk]]:
 @pytest.fixture(scope="session")
 def shared_desk() -> Desk:
     return Desk()
+
+
+@pytest.fixture(scope="session")
+def desk_without_redis() -> Desk:
+    return Desk(broker=AbsentBroker(), directory=AbsentPodDirectory())
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ class Desk:
         """Forget what was published and asked for, but not what was counted: making the application takes a while."""
         self.hub.histories.clear()
         self.hub.used_keys.clear()
+        self.clock.start_anew()
         self.health = HEALTH
         self.refreshed = 0
 

@@ -10,7 +10,7 @@ from realtime.presence.base import PodReport
 from realtime.presence.memory import MemoryPodDirectory
 from unit.api.desk import ADMIN, ISSUER, SERVICE, USER, Desk, read_problem
 from unit.counts import count
-from unit.fakes import NOON, AbsentBroker, AbsentPodDirectory, FakeClock
+from unit.fakes import NOON, FakeClock
 from unit.told import tell
 
 NOTIFICATION = {"userId": "u-42", "title": "Hello", "message": "Your parcel waits."}
@@ -203,8 +203,7 @@ async def test_requests_with_keys_of_their_own_are_both_published(desk: Desk, pa
         assert (await desk.post(path, POSTS[path], **{"Idempotency-Key": key})).json()["repeated"] is False
 
 
-async def test_a_key_is_forgotten_in_time(make_desk: Callable[..., Desk], path: str) -> None:
-    desk = make_desk()
+async def test_a_key_is_forgotten_in_time(desk: Desk, path: str) -> None:
     await desk.post(path, POSTS[path], **{"Idempotency-Key": "k-1"})
     desk.clock.advance(desk.hub.history_settings.idempotency_key_seconds + 1)
     assert (await desk.post(path, POSTS[path], **{"Idempotency-Key": "k-1"})).json()["repeated"] is False
@@ -318,22 +317,22 @@ async def test_a_form_is_no_json(desk: Desk, path: str) -> None:
 # -- while Redis is away --------------------------------------------------------------------------------------------
 
 
-async def test_while_redis_is_away_the_caller_may_repeat_the_request(make_desk: Callable[..., Desk], path: str) -> None:
-    response = await make_desk(broker=AbsentBroker()).post(path, POSTS[path])
+async def test_while_redis_is_away_the_caller_may_repeat_the_request(desk_without_redis: Desk, path: str) -> None:
+    response = await desk_without_redis.post(path, POSTS[path])
     problem = read_problem(response)
     assert (response.status_code, problem["code"], problem["retryable"]) == (503, "redis_unavailable", True)
     assert response.headers["retry-after"] == "1"
 
 
-async def test_while_redis_is_away_there_are_no_stats(make_desk: Callable[..., Desk]) -> None:
-    response = await make_desk(directory=AbsentPodDirectory()).ask("GET", "/realtime/stats", ADMIN)
+async def test_while_redis_is_away_there_are_no_stats(desk_without_redis: Desk) -> None:
+    response = await desk_without_redis.ask("GET", "/realtime/stats", ADMIN)
     assert (response.status_code, read_problem(response)["code"]) == (503, "redis_unavailable")
 
 
 async def test_what_exactly_is_the_matter_with_redis_is_for_operators(
-    make_desk: Callable[..., Desk], path: str, logs: list[MutableMapping[str, Any]]
+    desk_without_redis: Desk, path: str, logs: list[MutableMapping[str, Any]]
 ) -> None:
-    response = await make_desk(broker=AbsentBroker()).post(path, POSTS[path])
+    response = await desk_without_redis.post(path, POSTS[path])
     assert "redis-7" not in response.text
     assert "hunter2" not in response.text
     (entry,) = [entry for entry in logs if entry["event"] == "request_refused"]

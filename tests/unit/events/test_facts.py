@@ -112,7 +112,7 @@ def test_a_json_object_may_be_nested_up_to_its_limit() -> None:
     TypeAdapter(JsonObject).validate_python(nested(MAX_JSON_DEPTH))
 
 
-@pytest.mark.parametrize("levels", [MAX_JSON_DEPTH + 1, 255, 100_000])
+@pytest.mark.parametrize("levels", [MAX_JSON_DEPTH + 1, 255, 5_000])
 def test_a_json_object_that_is_nested_deeper_is_refused_in_few_words(levels: int) -> None:
     with pytest.raises(ValidationError, match="must not be nested deeper than 32 levels") as refused:
         TypeAdapter(JsonObject).validate_python(nested(levels))

@@ -28,9 +28,9 @@ SIGNALS: list[Signal] = [
     Emit(origin="a", namespace="/chat", room=None, text="2[]", skip_sids=("s",), except_rooms=("r",), reply_to=7),
     Emit(origin="a", namespace="/", room="r", text="51-[]", attachments=(b"\x00\xff\xfe", b"")),
     Reply(origin="a", sid="s", ack_id=7, text="3[]", attachments=(b"\xff",)),
-    EnterRoom(origin="a", sid="s", namespace="/", room="r"),
+    EnterRoom(origin="a", sid="s", namespace="/", room="r", reply_to=1),
     LeaveRoom(origin="a", sid="s", namespace="/", room="r"),
-    CloseRoom(origin="a", namespace="/", room="r"),
+    CloseRoom(origin="a", namespace="/", room="r", reply_to=1),
     Disconnect(origin="a", sid="s", namespace="/"),
 ]
 

@@ -20,8 +20,8 @@ class Fanout:
 
         Returns how many sockets took it, and the ids of those that have too much waiting already.
         """
-        # Encoded once: engine.io's packet keeps its encoded form.
-        encoded = [eio_packet.Packet(eio_packet.MESSAGE, packet) for packet in packets]
+        # Encoded once: engine.io's packet keeps its encoded form. Binary has two, for websockets and for polling.
+        encoded = [packet if isinstance(packet, bytes) else _message(packet) for packet in packets]
         written, slow = 0, []
         for eio_sid in eio_sids:
             socket = self._engine.sockets.get(eio_sid)
@@ -31,7 +31,7 @@ class Fanout:
                 slow.append(eio_sid)
                 continue
             for packet in encoded:
-                socket.queue.put_nowait(packet)
+                socket.queue.put_nowait(_message(packet) if isinstance(packet, bytes) else packet)
             written += 1
         return written, slow
 
@@ -49,3 +49,7 @@ class Fanout:
         if socket is not None and not socket.closed:
             await socket.close(wait=False, abort=True)
             socket.queue.put_nowait(None)  # ends the websocket's writer, which closes the websocket
+
+
+def _message(packet: str | bytes) -> eio_packet.Packet:
+    return eio_packet.Packet(eio_packet.MESSAGE, packet)

@@ -5,6 +5,7 @@ to the pods that hold members of it, what concerns a session to the one pod that
 """
 
 import asyncio
+import contextlib
 import itertools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -16,6 +17,7 @@ from socketio import AsyncManager, packet
 
 from realtime.broker.base import Broker, Delivery
 from realtime.clock import Clock
+from realtime.errors import RedisUnavailable
 from realtime.telemetry.metrics import Metrics
 from realtime.transports.socketio.fanout import Fanout
 from realtime.transports.socketio.sids import pod_of
@@ -38,8 +40,14 @@ log = structlog.get_logger(__name__)
 DEFAULT_NAMESPACE: Final = "/"
 # Joins, disconnects and acks asked for by other pods, and slow sockets to close, that may wait here.
 MAX_WAITING_TASKS: Final = 10_000
+# Of these, how many are carried out at once: one that waits, for Redis or for a callback's own work, holds up no other.
+MAX_RUNNING_TASKS: Final = 1_000
 # Acks that this pod awaits from sessions on other pods; the oldest is given up for a newer one.
 MAX_AWAITED_ACKS: Final = 10_000
+# How long another pod may take to put a session of its own into a room.
+ENTER_ROOM_SECONDS: Final = 5.0
+# How long this pod waits to hear its own signal.
+CLOSE_ROOM_SECONDS: Final = 1.0
 
 Callback = Callable[..., Any]
 Room = str | None
@@ -64,6 +72,8 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
         self._awaited_acks: OrderedDict[int, Callback] = OrderedDict()
         self._ack_ids = itertools.count(1)
         self._waiting: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(MAX_WAITING_TASKS)
+        self._running = asyncio.Semaphore(MAX_RUNNING_TASKS)
+        self._slow: set[str] = set()  # Engine.IO ids of sockets that are about to be closed
 
     def attach(self, fanout: Fanout, on_connected: Callable[[str], Awaitable[None]]) -> None:
         """Say how sockets are written to, and what happens once a client has been told that it is connected."""
@@ -76,13 +86,19 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
 
     async def run(self) -> None:
         """Carry out what other pods ask for, and close slow sockets. Runs until cancelled."""
-        while True:
-            task = await self._waiting.get()
-            try:
-                await task()
-            except Exception:
-                log.exception("signal_failed")
-                self._metrics.bugs.labels("signal").inc()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await self._running.acquire()
+                tasks.create_task(self._attempt(await self._waiting.get()))
+
+    async def _attempt(self, task: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await task()
+        except Exception:
+            log.exception("signal_failed")
+            self._metrics.bugs.labels("signal").inc()
+        finally:
+            self._running.release()
 
     # -- what comes out of the broker (`BrokerListener`) ------------------------------------------------------------
 
@@ -96,15 +112,61 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
                 self._metrics.delivery_latency.observe(max(0.0, late_seconds))
 
     def on_signal(self, signal: bytes) -> None:
-        """Take a signal: an emit at once, to keep its order with deliveries, anything else in its turn."""
+        """Take a signal: it is carried out at once, in order with deliveries; what has to wait waits elsewhere."""
         decoded = decode_signal(signal)
         if decoded is None:
             return
-        if isinstance(decoded, Emit) and decoded.reply_to is None:
-            members = self._members(decoded.namespace, decoded.room, decoded.except_rooms)
-            self._write([member for member in members if member[0] not in decoded.skip_sids], decoded.packets)
-        else:
-            self._later(partial(self._carry_out, decoded))
+        try:
+            self._carry_out(decoded)
+        except Exception:
+            log.exception("signal_failed")
+            self._metrics.bugs.labels("signal").inc()
+
+    def _carry_out(self, signal: Signal) -> None:
+        match signal:
+            case Emit():
+                self._write_emit(signal)
+            case Reply():
+                self._later(partial(self._answer, signal))
+            case EnterRoom():
+                is_here = self.is_connected(signal.sid, signal.namespace)
+                if is_here:
+                    self.basic_enter_room(signal.sid, signal.namespace, signal.room)
+                self._later(partial(self._subscribe_for, signal, is_here))
+            case LeaveRoom():
+                self.basic_leave_room(signal.sid, signal.namespace, signal.room)
+            case CloseRoom():
+                self.basic_close_room(signal.room, signal.namespace)
+                if signal.origin == self._pod_id and signal.reply_to in self._awaited_acks:
+                    self._awaited_acks[signal.reply_to]()
+            case Disconnect():
+                self._later(partial(self.server.disconnect, signal.sid, signal.namespace, ignore_queue=True))
+
+    def _write_emit(self, emit: Emit) -> None:
+        members = self._members(emit.namespace, emit.room, emit.except_rooms)
+        packets = emit.packets
+        if emit.reply_to is not None:
+            if emit.room is None or not self.is_connected(emit.room, emit.namespace):
+                return
+            reply = partial(self._reply, emit.origin, emit.room, emit.namespace, emit.reply_to)
+            ack_id = self._generate_ack_id(emit.room, reply)
+            arguments = join_packet(emit.text, emit.attachments)
+            text, attachments = split_packet(packet.Packet(packet.EVENT, arguments, emit.namespace, id=ack_id))
+            packets = [text, *attachments]
+        self._write([member for member in members if member[0] not in emit.skip_sids], packets)
+
+    async def _answer(self, reply: Reply) -> None:
+        callback = self._awaited_acks.pop(reply.ack_id, None)
+        if callback is not None:
+            result = callback(*join_packet(reply.text, reply.attachments))
+            if asyncio.iscoroutine(result):
+                await result
+
+    async def _subscribe_for(self, signal: EnterRoom, is_here: bool) -> None:
+        # Unless it has left the room meanwhile; then nobody would let go of the subscription.
+        if is_here and signal.room in self._rooms_of.get((signal.namespace, signal.sid), ()):
+            await self._broker.subscribe([broker_room(signal.namespace, signal.room)])
+        await self._reply(signal.origin, signal.sid, signal.namespace, signal.reply_to)
 
     def _members(self, namespace: str, room: Room, except_rooms: Iterable[str]) -> list[tuple[str, str]]:
         rooms = self.rooms.get(namespace, {})
@@ -117,39 +179,25 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
         written, slow = self._fanout.write((eio_sid for _, eio_sid in members), packets)
         self._metrics.deliveries.inc(written)
         for eio_sid in slow:
-            self._later(partial(self._fanout.close, eio_sid))
+            # Once, however many messages come before it is closed.
+            if eio_sid not in self._slow and self._later(partial(self._close_slow, eio_sid)):
+                self._slow.add(eio_sid)
 
-    def _later(self, task: Callable[[], Awaitable[None]]) -> None:
+    async def _close_slow(self, eio_sid: str) -> None:
+        assert self._fanout is not None
+        try:
+            await self._fanout.close(eio_sid)
+        finally:
+            self._slow.discard(eio_sid)
+
+    def _later(self, task: Callable[[], Awaitable[None]]) -> bool:
         try:
             self._waiting.put_nowait(task)
         except asyncio.QueueFull:
             log.error("signal_dropped", waiting=MAX_WAITING_TASKS)  # noqa: TRY400 - there is no trace to tell
             self._metrics.bugs.labels("signal_queue_full").inc()
-
-    async def _carry_out(self, signal: Signal) -> None:
-        match signal:
-            case Emit(room=str(sid), reply_to=int(ack_id)):
-                if self.is_connected(sid, signal.namespace):
-                    event, *arguments = join_packet(signal.text, signal.attachments)
-                    reply = partial(self._reply, signal.origin, sid, signal.namespace, ack_id)
-                    await super().emit(event, tuple(arguments), signal.namespace, room=sid, callback=reply)
-            case Reply():
-                callback = self._awaited_acks.pop(signal.ack_id, None)
-                if callback is not None:
-                    result = callback(*join_packet(signal.text, signal.attachments))
-                    if asyncio.iscoroutine(result):
-                        await result
-            case EnterRoom():
-                if self.is_connected(signal.sid, signal.namespace):
-                    await self.enter_room(signal.sid, signal.namespace, signal.room)
-            case LeaveRoom():
-                self.basic_leave_room(signal.sid, signal.namespace, signal.room)
-            case CloseRoom():
-                # What the asking pod has done to its own members at once, it does not do again.
-                if signal.origin != self._pod_id:
-                    self.basic_close_room(signal.room, signal.namespace)
-            case Disconnect():
-                await self.server.disconnect(signal.sid, namespace=signal.namespace, ignore_queue=True)
+            return False
+        return True
 
     async def _reply(self, origin: str, sid: str, namespace: str, ack_id: int, *arguments: Any) -> None:
         text, attachments = split_packet(packet.Packet(packet.ACK, list(arguments), namespace))
@@ -258,13 +306,16 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
     # -- what python-socketio asks: rooms ---------------------------------------------------------------------------
 
     async def enter_room(self, sid: str, namespace: str, room: str, eio_sid: str | None = None) -> None:
-        """Put a session into a room; returns once it receives what is emitted there, if it is on this pod."""
+        """Put a session into a room; returns once it receives what is emitted there, on whatever pod it is.
+
+        Raises `ValueError` when it is not there, `RedisUnavailable` when its pod does not answer. A session of another
+        pod that has gone meanwhile is left alone.
+        """
         if not self._is_here(sid, namespace):
             pod_id = pod_of(sid)
             if pod_id is None or pod_id == self._pod_id:
                 raise ValueError("sid is not connected to requested namespace")
-            signal = EnterRoom(origin=self._pod_id, sid=sid, namespace=namespace, room=room)
-            await self._broker.signal_pod(pod_id, encode_signal(signal))
+            await self._enter_elsewhere(pod_id, sid, namespace, room)
             return
         self.basic_enter_room(sid, namespace, room, eio_sid)
         try:
@@ -272,6 +323,19 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
         except BaseException:
             self.basic_leave_room(sid, namespace, room)
             raise
+
+    async def _enter_elsewhere(self, pod_id: str, sid: str, namespace: str, room: str) -> None:
+        entered = asyncio.Event()
+        ack_id = self._await_ack(entered.set)
+        signal = EnterRoom(origin=self._pod_id, sid=sid, namespace=namespace, room=room, reply_to=ack_id)
+        try:
+            await self._broker.signal_pod(pod_id, encode_signal(signal))
+            async with asyncio.timeout(ENTER_ROOM_SECONDS):
+                await entered.wait()
+        except TimeoutError:
+            raise RedisUnavailable(f"pod {pod_id} does not answer") from None
+        finally:
+            self._awaited_acks.pop(ack_id, None)
 
     async def leave_room(self, sid: str, namespace: str, room: str) -> None:
         """Take a session out of a room."""
@@ -284,11 +348,22 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
             await self._broker.signal_pod(pod_id, encode_signal(signal))
 
     async def close_room(self, room: str, namespace: str | None = None) -> None:
-        """Take everybody out of a room, on all pods."""
+        """Take everybody out of a room, on all pods, behind what was emitted there before."""
         namespace = namespace or DEFAULT_NAMESPACE
-        self.basic_close_room(room, namespace)
-        signal = CloseRoom(origin=self._pod_id, namespace=namespace, room=room)
-        await self._broker.signal_room(broker_room(namespace, room), encode_signal(signal))
+        if self.is_sid_room(namespace, room):
+            raise ValueError("cannot close a sid room")
+        closed = asyncio.Event()
+        ack_id = self._await_ack(closed.set)
+        signal = CloseRoom(origin=self._pod_id, namespace=namespace, room=room, reply_to=ack_id)
+        try:
+            await self._broker.signal_room(broker_room(namespace, room), encode_signal(signal))
+            if room in self.rooms.get(namespace, {}):  # then this pod hears it, too
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(CLOSE_ROOM_SECONDS):
+                        await closed.wait()
+        finally:
+            self._awaited_acks.pop(ack_id, None)
+        self.basic_close_room(room, namespace)  # if it was deaf at that moment
 
     def basic_enter_room(self, sid: str, namespace: str, room: Room, eio_sid: str | None = None) -> None:
         """Note a session's room; see `enter_room`."""

@@ -50,12 +50,13 @@ class Reply(_Signal):
 
 
 class EnterRoom(_Signal):
-    """Put a session of yours into a room."""
+    """Put a session of yours into a room; reply, without arguments, once it receives what comes there."""
 
     kind: Literal["enter_room"] = "enter_room"
     sid: str
     namespace: str
     room: str
+    reply_to: int
 
 
 class LeaveRoom(_Signal):
@@ -68,11 +69,12 @@ class LeaveRoom(_Signal):
 
 
 class CloseRoom(_Signal):
-    """Take all your sessions out of a room."""
+    """Take all your sessions out of a room; its origin waits until it hears this itself."""
 
     kind: Literal["close_room"] = "close_room"
     namespace: str
     room: str
+    reply_to: int
 
 
 class Disconnect(_Signal):
