@@ -24,7 +24,7 @@ def logs() -> Iterator[list[MutableMapping[str, Any]]]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def our_pods(redis_server: RedisServer) -> AsyncIterator[list[OurPod]]:
-    async with api_pods(StockPod, redis_server.url, f"t{uuid4().hex[:8]}", 3) as pods:
+    async with api_pods(OurPod, redis_server.url, f"t{uuid4().hex[:8]}", 3) as pods:
         yield pods
 
 
