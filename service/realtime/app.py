@@ -189,7 +189,8 @@ class Pod:
 
     async def _stop_intake(self, intake: Intake, timeout_seconds: float) -> None:
         try:
-            await asyncio.wait_for(intake.stop(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await intake.stop()
         except TimeoutError:
             # The position in Redis tells whoever goes on; sockets must not be cut because Kafka is away.
             log.warning("intake_cut_short", timeout_seconds=timeout_seconds)

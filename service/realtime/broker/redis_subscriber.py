@@ -113,15 +113,19 @@ class RedisSubscriber:
 
     async def run(self, listener: BrokerListener) -> None:
         """Listen until cancelled, connecting again whenever the connection breaks or falls silent."""
+        this_task = asyncio.current_task()
+        assert this_task is not None
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._beat())
-            while True:
+            # Before Python 3.13 a task group that is failing swallows a cancellation (cpython issue 116720).
+            while not this_task.cancelling():
                 try:
                     await self._listen(listener)
                 except* RedisUnavailable as errors:
                     error = str(errors.exceptions[0])
                     log.warning("redis_subscription_lost", error=error, rooms=len(self._rooms))
                 await asyncio.sleep(self._settings.heartbeat_interval_seconds / 2)
+            raise asyncio.CancelledError
 
     # -- subscribing ------------------------------------------------------------------------------------------------
 

@@ -142,7 +142,8 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             # Kafka's committed offset is the next to read.
             offsets = {TopicPartition(p.topic, p.number): OffsetAndMetadata(at + 1, "") for p, at in fresh.items()}
             try:
-                await asyncio.wait_for(self._consumer.commit(offsets), COMMIT_TIMEOUT_SECONDS)
+                async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
+                    await self._consumer.commit(offsets)
                 self._committed.update(fresh)
             except (KafkaError, TimeoutError) as error:
                 # After a rebalance, or while Kafka is away. The position in Redis is what counts.
