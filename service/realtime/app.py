@@ -29,18 +29,20 @@ from realtime.routing.routes import Router
 from realtime.server import make_server
 from realtime.settings import Role, Settings
 from realtime.telemetry.metrics import Metrics
+from realtime.transports.engineio.http import http_protocol
 from realtime.transports.socketio.asgi import Front
 from realtime.transports.socketio.attachment import SocketIOAttachment
-from realtime.transports.socketio.fanout import Fanout
 from realtime.transports.socketio.handlers import register_handlers
 from realtime.transports.socketio.manager import BrokerManager
-from realtime.transports.socketio.server import make_socketio_server
+from realtime.transports.socketio.server import make_engine, make_socketio_server
 from realtime.transports.socketio.sids import new_pod_id
 
 log = structlog.get_logger(__name__)
 
 # A pod that misses this many reports is taken for gone.
 REPORTS_PER_LEASE: Final = 3
+# Connections beside the sessions that a pod may hold: of clients that have not said yet who they are.
+STRANGERS: Final = 1_000
 # Enough for a polling client to fetch the notice before its session is gone.
 NOTICE_SECONDS: Final = 0.5
 
@@ -61,9 +63,10 @@ class Pod:
         routes = Router(settings.routing.low_stock_threshold)
 
         self._manager = BrokerManager(self._broker, self._id, clock, self._metrics)
-        self._socketio = make_socketio_server(self._manager, self._id, settings.http, settings.sockets)
-        fanout = Fanout(self._socketio.eio, settings.sockets)
-        self._attachment = SocketIOAttachment(self._socketio, fanout)
+        max_connections = settings.limits.sessions_per_pod + STRANGERS
+        self._engine = make_engine(self._id, settings.http, settings.sockets, self._metrics, max_connections)
+        self._socketio = make_socketio_server(self._manager, self._id, self._engine)
+        self._attachment = SocketIOAttachment(self._socketio, self._engine)
         self._sessions = Sessions(settings.limits)
         verifier = TokenVerifier(settings.auth)
         self._stats = Stats(self._sessions, self._attachment, self._directory, clock)
@@ -78,7 +81,7 @@ class Pod:
             clock,
             self._metrics,
         )
-        self._manager.attach(fanout, self._gateway.welcome)
+        self._manager.attach(self._engine, self._gateway.welcome)
         register_handlers(self._socketio, self._gateway, self._metrics)
 
         self._intake: Intake | None = None
@@ -97,8 +100,11 @@ class Pod:
             self.check_health,
             self._refresh_metrics,
         )
-        app = Front(self._socketio, self._sessions, api) if Role.SOCKETS in settings.roles else api
-        self._server = make_server(app, settings.http, settings.sockets, self._drain)
+        if Role.SOCKETS in settings.roles:
+            front, protocol = Front(self._engine, api), http_protocol(self._engine)
+            self._server = make_server(front, settings.http, self._drain, protocol)
+        else:
+            self._server = make_server(api, settings.http, self._drain)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then leave in order."""
@@ -186,6 +192,7 @@ class Pod:
             log.warning("drain_cut_short", sessions=len(self._sessions), grace_seconds=settings.grace_seconds)
         except RedisUnavailable as error:
             log.info("not_signed_off", error=str(error))  # the lease ends by itself
+        await self._engine.shutdown()
 
     async def _stop_intake(self, intake: Intake, timeout_seconds: float) -> None:
         try:
@@ -196,7 +203,7 @@ class Pod:
             log.warning("intake_cut_short", timeout_seconds=timeout_seconds)
 
     async def _move_sessions(self, retry_after_ms: int) -> None:
-        self._sessions.is_draining = True
+        self._sessions.is_draining = self._engine.is_draining = True
         for session in self._sessions:
             delay_ms = random.randint(0, retry_after_ms)  # noqa: S311 - jitter, not a secret
             await self._attachment.send(session.id, "server:draining", {"retryAfterMs": delay_ms})

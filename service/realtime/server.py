@@ -1,12 +1,13 @@
 """uvicorn, leaving in order: the pod drains before any socket is closed."""
 
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from realtime.settings import HttpSettings, SocketSettings
+from realtime.settings import HttpSettings
 
 # Pending TCP connections; a rolling restart sends thousands at once.
 BACKLOG = 4_096
@@ -31,20 +32,21 @@ class DrainingServer(uvicorn.Server):
 
 
 def make_server(
-    app: ASGIApp, http: HttpSettings, sockets: SocketSettings, drain: Callable[[], Awaitable[None]]
+    app: ASGIApp,
+    http: HttpSettings,
+    drain: Callable[[], Awaitable[None]],
+    http_protocol: type[asyncio.Protocol] | None = None,
 ) -> DrainingServer:
-    """Make the web server of a pod."""
+    """Make the web server of a pod; `http_protocol` lets its websockets in."""
     config = uvicorn.Config(
         app,
         host=http.host,
         port=http.port,
-        http="httptools",
+        http=http_protocol or "httptools",
+        # Those that are not Socket.IO's are refused by the application.
         ws="websockets-sansio",
-        # Engine.IO pings already.
-        ws_ping_interval=None,
-        # python-socketio looks at a message's size only after it has been read.
-        ws_max_size=sockets.message_max_bytes,
-        ws_per_message_deflate=False,
+        ssl_certfile=http.tls_certificate_file,
+        ssl_keyfile=http.tls_key_file,
         backlog=BACKLOG,
         lifespan="off",
         access_log=False,

@@ -76,6 +76,19 @@ class HttpSettings(Section):
         description="Origins that browsers may come from, separated by commas; `*`: any; empty: the same origin.",
     )
     body_max_bytes: PositiveInt = Field(65_536, description="Largest body of a REST request.")
+    request_timeout_seconds: PositiveFloat = Field(
+        10.0, description="How long a client may take to send a request; slower ones are cut."
+    )
+    tls_certificate_file: Path | None = Field(
+        None, description="Certificate (PEM) to serve https and wss with; empty where an ingress does that."
+    )
+    tls_key_file: Path | None = Field(None, description="Private key (PEM) of that certificate.")
+
+    @model_validator(mode="after")
+    def _tls_takes_both(self) -> Self:
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_certificate_file and tls_key_file go together")
+        return self
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -260,12 +273,28 @@ class SocketSettings(Section):
         le=1_000_000,
         description="Largest message from a client; a larger one closes its socket.",
     )
-    waiting_max_messages: PositiveInt = Field(
-        1_000, description="Messages that may wait for a slow client before its socket is closed."
+    waiting_conflate_bytes: int = Field(
+        65_536,
+        ge=1_024,
+        description="Above this, messages that wait for a slow client and supersede each other keep only the latest.",
+    )
+    waiting_max_bytes: int = Field(
+        1_048_576, ge=4_096, description="What may wait for a slow client before its socket is closed."
+    )
+    connect_timeout_seconds: PositiveFloat = Field(
+        20.0, description="How long a client may stay connected without saying who it is."
     )
     join_timeout_seconds: PositiveFloat = Field(
         5.0, description="How long joining a room may take, before the client is sent to try again."
     )
+
+    @model_validator(mode="after")
+    def _conflates_before_it_closes(self) -> Self:
+        if self.waiting_conflate_bytes > self.waiting_max_bytes:
+            raise ValueError("waiting_conflate_bytes must not be above waiting_max_bytes")
+        if self.message_max_bytes > self.waiting_max_bytes:
+            raise ValueError("message_max_bytes must not be above waiting_max_bytes")
+        return self
 
 
 class LimitSettings(Section):

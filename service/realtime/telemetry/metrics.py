@@ -42,6 +42,17 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.refused_requests = Counter(
+            "realtime_refused_requests_total",
+            "Engine.IO requests that were not served, by problem (draining, unknown_sid, forbidden, ...).",
+            ["problem"],
+            registry=registry,
+        )
+        self.protocol_violations = Counter(
+            "realtime_protocol_violations_total",
+            "Connections closed because their client broke the protocol.",
+            registry=registry,
+        )
         self.disconnects = Counter(
             "realtime_disconnects_total", "Sessions that ended, by reason.", ["reason"], registry=registry
         )

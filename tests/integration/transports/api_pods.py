@@ -26,9 +26,9 @@ from realtime.redis.keys import Keys
 from realtime.server import make_server
 from realtime.settings import HistorySettings, HttpSettings, RedisSettings, SocketSettings
 from realtime.telemetry.metrics import Metrics
-from realtime.transports.socketio.fanout import Fanout
+from realtime.transports.engineio.http import http_protocol
 from realtime.transports.socketio.manager import BrokerManager
-from realtime.transports.socketio.server import make_socketio_server
+from realtime.transports.socketio.server import make_engine, make_socketio_server
 from realtime.transports.socketio.sids import new_pod_id
 from suites.listening import PATIENCE_SECONDS
 
@@ -81,8 +81,9 @@ class ApiClient(PythonClient):
 class ApiPod(ABC):
     """One server, with handlers that note who comes and goes, and what is said to it."""
 
-    def __init__(self, server: socketio.AsyncServer) -> None:
+    def __init__(self, server: socketio.AsyncServer, http_protocol: Any = None) -> None:
         self.server = server
+        self._http_protocol = http_protocol
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.left: list[tuple[str, str]] = []
@@ -102,6 +103,10 @@ class ApiPod(ABC):
         await self.server.emit(name, data, to=sid, callback=lambda *answer: answered.set_result(answer), **options)
         return await asyncio.wait_for(answered, PATIENCE_SECONDS)
 
+    @abstractmethod
+    async def end_sockets(self) -> None:
+        """Leave no socket behind."""
+
     def begin_to_end(self) -> None:
         self._web.should_exit = self._web.force_exit = True
 
@@ -114,8 +119,8 @@ class ApiPod(ABC):
         async def no_drain() -> None:
             pass
 
-        http, sockets = HttpSettings(host="127.0.0.1", port=self.port), SocketSettings()
-        self._web = web = make_server(socketio.ASGIApp(self.server), http, sockets, no_drain)
+        http = HttpSettings(host="127.0.0.1", port=self.port)
+        self._web = web = make_server(socketio.ASGIApp(self.server), http, no_drain, self._http_protocol)
         async with self.running():
             # Without `serve`'s signal handlers, which are the test runner's.
             serving = asyncio.create_task(uvicorn.Server._serve(web))
@@ -126,8 +131,7 @@ class ApiPod(ABC):
                 self.begin_to_end()
                 await asyncio.wait_for(serving, PATIENCE_SECONDS)
                 await self.server.shutdown()
-                for socket in list(self.server.eio.sockets.values()):
-                    socket.closed = True
+                await self.end_sockets()
 
 
 class OurPod(ApiPod):
@@ -145,11 +149,14 @@ class OurPod(ApiPod):
         self.metrics = Metrics()
         self.broker = RedisBroker(connect_redis(settings), settings, HistorySettings(), self.id)
         self.manager = BrokerManager(self.broker, self.id, SystemClock(), self.metrics)
-        server = make_socketio_server(
-            self.manager, self.id, HttpSettings(), SocketSettings(message_max_bytes=1_000_000)
-        )
-        self.manager.attach(Fanout(server.eio, SocketSettings()), self._on_connected)
-        super().__init__(server)
+        sockets = SocketSettings(message_max_bytes=1_000_000)
+        self.engine = make_engine(self.id, HttpSettings(), sockets, self.metrics, max_connections=1_000)
+        server = make_socketio_server(self.manager, self.id, self.engine)
+        self.manager.attach(self.engine, self._on_connected)
+        super().__init__(server, http_protocol(self.engine))
+
+    async def end_sockets(self) -> None:
+        await self.engine.shutdown()
 
     async def _on_connected(self, sid: str) -> None:
         pass
@@ -176,6 +183,10 @@ class StockPod(ApiPod):
         self.manager = socketio.AsyncRedisManager(redis_url, channel=self.channel)
         self._redis_url = redis_url
         super().__init__(socketio.AsyncServer(async_mode="asgi", client_manager=self.manager, async_handlers=False))
+
+    async def end_sockets(self) -> None:
+        for socket in list(self.server.eio.sockets.values()):
+            socket.closed = True
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

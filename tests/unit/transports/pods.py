@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from engineio.async_socket import AsyncSocket
-
 from parts.tokens import Issuer
 from realtime.broker.base import Broker, Publication
 from realtime.broker.memory import MemoryBroker, MemoryHub
@@ -19,11 +17,11 @@ from realtime.gateway.tokens import TokenVerifier
 from realtime.presence.memory import MemoryPodDirectory
 from realtime.settings import AuthSettings, HttpSettings, LimitSettings, SocketSettings
 from realtime.telemetry.metrics import Metrics
+from realtime.transports.engineio.frames import TEXT, payload_of
 from realtime.transports.socketio.attachment import SocketIOAttachment
-from realtime.transports.socketio.fanout import Fanout
 from realtime.transports.socketio.handlers import register_handlers
 from realtime.transports.socketio.manager import BrokerManager
-from realtime.transports.socketio.server import make_socketio_server
+from realtime.transports.socketio.server import make_engine, make_socketio_server
 from unit.fakes import FakeClock
 
 ISSUER = Issuer.hs256()
@@ -46,9 +44,9 @@ class SocketPod:
         self.metrics = Metrics()
         settings = SocketSettings(**sockets)
         self.manager = BrokerManager(self.broker, pod_id, self.clock, self.metrics)
-        self.server = make_socketio_server(self.manager, pod_id, HttpSettings(), settings)
-        self.fanout = Fanout(self.server.eio, settings)
-        self.attachment = SocketIOAttachment(self.server, self.fanout)
+        self.engine = make_engine(pod_id, HttpSettings(), settings, self.metrics, max_connections=1_000)
+        self.server = make_socketio_server(self.manager, pod_id, self.engine)
+        self.attachment = SocketIOAttachment(self.server, self.engine)
         limits = LimitSettings()
         self.sessions = Sessions(limits)
         stats = Stats(self.sessions, self.attachment, MemoryPodDirectory(self.clock), self.clock)
@@ -64,7 +62,7 @@ class SocketPod:
             self.clock,
             self.metrics,
         )
-        self.manager.attach(self.fanout, self.gateway.welcome)
+        self.manager.attach(self.engine, self.gateway.welcome)
         register_handlers(self.server, self.gateway, self.metrics)
 
     @asynccontextmanager
@@ -93,24 +91,30 @@ class SocketPod:
 
 
 class Browser:
-    """A client whose packets go straight into python-socketio, and whose socket's queue is what it hears."""
+    """A client on polling, without the requests: its packets go straight into its connection, what waits it hears."""
 
     def __init__(self, pod: SocketPod) -> None:
         self._pod = pod
-        self.eio_sid = pod.server.eio.generate_id()
-        self.socket = AsyncSocket(pod.server.eio, self.eio_sid)
-        self.socket.connected = True
-        pod.server.eio.sockets[self.eio_sid] = self.socket
+        self.connection = pod.engine.open({})
+        self.eio_sid = self.connection.sid
         self.sid = ""
 
+    @property
+    def is_connected(self) -> bool:
+        return self.connection.is_open
+
     async def connect(self, auth: object = None, environ: Mapping[str, Any] | None = None) -> None:
-        await self._pod.server._handle_eio_connect(self.eio_sid, dict(environ or {}))
+        self._pod.server.environ[self.eio_sid] = dict(environ or {})
         await self.send("0" + ("" if auth is None else json.dumps(auth)))
 
     async def send(self, packet: str | bytes) -> None:
         """Send what a client may send, or may not."""
-        await self._pod.server._handle_eio_message(self.eio_sid, packet)
+        self.send_now(packet)
         await settle()
+
+    def send_now(self, packet: str | bytes) -> None:
+        """Send without letting anything happen."""
+        self.connection.receive(packet if isinstance(packet, bytes) else f"4{packet}")
 
     async def command(self, name: str, *arguments: object) -> Any:
         """Send a command and return its ack."""
@@ -119,19 +123,18 @@ class Browser:
         return json.loads(ack[2:])[0]
 
     async def leave(self) -> None:
-        await self._pod.server._handle_eio_disconnect(self.eio_sid, "transport close")
-        self._pod.server.eio.sockets.pop(self.eio_sid, None)
+        self.connection.connection_lost(None)
         await settle()
 
     def hear_packets(self) -> list[Any]:
         """Take the Socket.IO packets that wait, in order; text and binary ones."""
-        packets = []
-        while not self.socket.queue.empty():
-            packet = self.socket.queue.get_nowait()
-            if packet is not None:
-                packets.append(packet.data)
-                if isinstance(packet.data, str) and packet.data.startswith('0{"sid"'):
-                    self.sid = json.loads(packet.data[1:])["sid"]
+        self._pod.engine.flush()
+        packets: list[Any] = []
+        for frame in self.connection._take_waiting(max_bytes=1 << 30):
+            payload = payload_of(frame)
+            packets.append(payload[1:].decode() if frame[0] & 0x0F == TEXT else payload)
+            if isinstance(packets[-1], str) and packets[-1].startswith('0{"sid"'):
+                self.sid = json.loads(packets[-1][1:])["sid"]
         return packets
 
     def hear(self) -> list[tuple[str, Any]]:

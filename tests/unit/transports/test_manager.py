@@ -269,14 +269,13 @@ async def test_who_leaves_while_a_subscription_is_under_way_leaves_nothing_behin
     async with SocketPod(hub, "pod-aaaa", broker).running() as pod:
         browser = await pod.enter("u-1")
         packet = "27" + json.dumps(["subscribe:inventory", {"productIds": ["a", "b"]}])
-        subscribing = asyncio.create_task(browser.send(packet))
-        await settle()
+        await browser.send(packet)
         await browser.leave()
         may_go_on.set()
-        await subscribing
+        await settle()
         assert not pod.manager.has_members("product:a")
         assert not pod.manager.has_members("product:b")
-        assert (pod.manager.rooms, pod.manager._rooms_of) == ({}, {})
+        assert pod.manager.rooms == {}
         assert count(pod.metrics.bugs) == 0
         assert not [entry for entry in logs if entry["log_level"] == "error"]
 
@@ -304,24 +303,31 @@ async def test_a_session_is_disconnected_from_whatever_pod(
 
 
 async def test_who_does_not_read_is_closed_and_costs_nobody_else(hub: MemoryHub) -> None:
-    async with SocketPod(hub, "pod-aaaa", waiting_max_messages=5).running() as pod:
+    limits = {"message_max_bytes": 4_096, "waiting_conflate_bytes": 4_096, "waiting_max_bytes": 4_096}
+    async with SocketPod(hub, "pod-aaaa", **limits).running() as pod:
         slow, quick = await pod.enter("u-1"), await pod.enter("u-1")
         heard = 0
         for _ in range(10):
-            await pod.publish("user:u-1")
+            await pod.publish("user:u-1", packet=b'2["hello","%b"]' % (b"x" * 1_000))
+            await settle()
             heard += len(quick.hear())
-        await settle()
-        assert slow.socket.closed
-        assert not quick.socket.closed
+        assert not slow.is_connected
+        assert [data["code"] for _, data in slow.hear()] == ["slow_client"]
+        assert quick.is_connected
         assert heard == 10
         assert len(pod.sessions) == 1
+        assert count(pod.metrics.disconnects, reason="slow client") == 1
 
 
 def what_is_kept(pod: SocketPod) -> dict[str, Any]:
     """Everything that a pod holds for its sockets, by name; what is empty is left out."""
     kept = {
-        "rooms": pod.manager.rooms,
-        "rooms of sessions": pod.manager._rooms_of,
+        "namespaces": pod.manager._namespaces,
+        "connections": pod.engine.connections,
+        "strangers": pod.engine._strangers,
+        "deadlines": [item for slot in pod.engine.wheel._slots for item in slot if item is not pod.engine],
+        "what runs": pod.engine._tasks,
+        "attempts": pod.server._attempts,
         "callbacks": pod.manager.callbacks,
         "awaited acks": pod.manager._awaited_acks,
         "pending connects": pod.manager.pending_connect,

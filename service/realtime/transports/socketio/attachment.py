@@ -3,19 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-import socketio
+from socketio import packet
 
 from realtime.protocol.disconnects import Closing
-from realtime.transports.socketio.fanout import Fanout
-from realtime.transports.socketio.manager import DEFAULT_NAMESPACE
+from realtime.transports.engineio import frames
+from realtime.transports.engineio.engine import Engine
+from realtime.transports.engineio.hub import Reason
+from realtime.transports.socketio.local import DEFAULT_NAMESPACE
+from realtime.transports.socketio.overrides import SocketServer
+from realtime.transports.socketio.packets import StrictPacket
+from realtime.transports.socketio.server import notice_of
 
 
 class SocketIOAttachment:
     """See `gateway.attachment.Attachment`. A session's id is its Socket.IO sid in the default namespace."""
 
-    def __init__(self, server: socketio.AsyncServer, fanout: Fanout) -> None:
+    def __init__(self, server: SocketServer, engine: Engine) -> None:
         self._server = server
-        self._fanout = fanout
+        self._engine = engine
 
     async def join(self, session_id: str, room: str) -> None:
         """See `Attachment.join`. A session that has gone meanwhile joins nothing."""
@@ -28,24 +33,32 @@ class SocketIOAttachment:
 
     async def send(self, session_id: str, name: str, data: Mapping[str, Any]) -> None:
         """See `Attachment.send`."""
-        if self._server.manager.is_connected(session_id, DEFAULT_NAMESPACE):  # else it has just gone
-            await self._server.emit(name, dict(data), to=session_id)
+        self._write(session_id, StrictPacket(packet.EVENT, [name, dict(data)]))
 
     async def close(self, session_id: str, closing: Closing) -> None:
         """See `Attachment.close`.
 
         A client whose connection closes comes back by itself; one that is disconnected from its namespace does not.
+        Engine.IO's own CLOSE packet is not sent: python-socketio's client takes it for a goodbye.
         """
         eio_sid = self._server.manager.eio_sid_from_sid(session_id, DEFAULT_NAMESPACE)
-        if eio_sid is None:
+        connection = self._engine.connections.get(eio_sid)
+        if connection is None:
             return
-        notice = {"code": closing.code, "message": closing.message, "retryable": closing.retryable}
-        await self.send(session_id, "connection:closing", notice)
+        await self.send(session_id, "connection:closing", notice_of(closing))
         if not closing.retryable:
-            await self._server.disconnect(session_id, ignore_queue=True)
-        await self._fanout.close(eio_sid)
+            self._write(session_id, StrictPacket(packet.DISCONNECT))
+        code = frames.TRY_AGAIN_LATER if closing.retryable else frames.POLICY_VIOLATION
+        connection.close(Reason.SERVER_DISCONNECT, code, closing.message)
 
     def transport(self, session_id: str) -> str:
         """See `Attachment.transport`."""
         eio_sid = self._server.manager.eio_sid_from_sid(session_id, DEFAULT_NAMESPACE)
-        return str(self._server.eio.transport(eio_sid)) if eio_sid in self._server.eio.sockets else "closed"
+        connection = self._engine.connections.get(eio_sid)
+        if connection is None:
+            return "closed"
+        return "websocket" if connection.is_websocket else "polling"
+
+    def _write(self, session_id: str, unsent: StrictPacket) -> None:
+        manager = self._server.manager
+        manager.write(manager.audience(DEFAULT_NAMESPACE, session_id), [unsent.encode()])

@@ -12,7 +12,7 @@ from realtime.errors import RealtimeError
 from realtime.gateway.gateway import Gateway, describe
 from realtime.gateway.tokens import Credentials
 from realtime.telemetry.metrics import Metrics
-from realtime.transports.socketio.manager import DEFAULT_NAMESPACE
+from realtime.transports.socketio.local import DEFAULT_NAMESPACE
 
 log = structlog.get_logger(__name__)
 

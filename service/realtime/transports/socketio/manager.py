@@ -8,18 +8,19 @@ import asyncio
 import contextlib
 import itertools
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
 import structlog
-from socketio import AsyncManager, packet
+from socketio import packet
 
 from realtime.broker.base import Broker, Delivery
 from realtime.clock import Clock
 from realtime.errors import RedisUnavailable
 from realtime.telemetry.metrics import Metrics
-from realtime.transports.socketio.fanout import Fanout
+from realtime.transports.engineio.packets import text_frame
+from realtime.transports.socketio.local import DEFAULT_NAMESPACE, Callback, LocalManager
 from realtime.transports.socketio.sids import pod_of
 from realtime.transports.socketio.signals import (
     CloseRoom,
@@ -37,8 +38,7 @@ from realtime.transports.socketio.signals import (
 
 log = structlog.get_logger(__name__)
 
-DEFAULT_NAMESPACE: Final = "/"
-# Joins, disconnects and acks asked for by other pods, and slow sockets to close, that may wait here.
+# Joins, disconnects and acks asked for by other pods that may wait here.
 MAX_WAITING_TASKS: Final = 10_000
 # Of these, how many are carried out at once: one that waits, for Redis or for a callback's own work, holds up no other.
 MAX_RUNNING_TASKS: Final = 1_000
@@ -47,13 +47,10 @@ MAX_AWAITED_ACKS: Final = 10_000
 # How long another pod may take to put a session of its own into a room.
 ENTER_ROOM_SECONDS: Final = 5.0
 # How long this pod waits to hear its own signal.
-CLOSE_ROOM_SECONDS: Final = 1.0
-
-Callback = Callable[..., Any]
-Room = str | None
+OWN_SIGNAL_SECONDS: Final = 1.0
 
 
-class BrokerManager(AsyncManager):  # type: ignore[misc]
+class BrokerManager(LocalManager):
     """A python-socketio client manager over a `Broker`; see there for order and loss.
 
     A broker's room is subscribed to while this pod has members in it. Where the stock Redis manager logs and drops,
@@ -66,26 +63,15 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
         self._pod_id = pod_id
         self._clock = clock
         self._metrics = metrics
-        self._fanout: Fanout | None = None
-        self._on_connected: Callable[[str], Awaitable[None]] | None = None
-        self._rooms_of: dict[tuple[str, str], set[str]] = {}  # (namespace, sid) -> rooms: leaving costs its own rooms
         self._awaited_acks: OrderedDict[int, Callback] = OrderedDict()
         self._ack_ids = itertools.count(1)
+        self._own_emits_under_way = 0
+        self._own_emits_heard = asyncio.Event()
         self._waiting: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(MAX_WAITING_TASKS)
         self._running = asyncio.Semaphore(MAX_RUNNING_TASKS)
-        self._slow: set[str] = set()  # Engine.IO ids of sockets that are about to be closed
-
-    def attach(self, fanout: Fanout, on_connected: Callable[[str], Awaitable[None]]) -> None:
-        """Say how sockets are written to, and what happens once a client has been told that it is connected."""
-        self._fanout = fanout
-        self._on_connected = on_connected
-
-    def has_members(self, room: str) -> bool:
-        """Whether this pod holds a session in the room (of the default namespace)."""
-        return room in self.rooms.get(DEFAULT_NAMESPACE, {})
 
     async def run(self) -> None:
-        """Carry out what other pods ask for, and close slow sockets. Runs until cancelled."""
+        """Carry out what other pods ask for. Runs until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._running.acquire()
@@ -104,12 +90,16 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
 
     def on_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Write messages to the members that this pod holds of their rooms."""
+        assert self._engine is not None
+        outbox, now_ms = self._engine.outbox, self._clock.wall_ms()
+        written = 0
         for delivery in deliveries:
-            members = self._members(DEFAULT_NAMESPACE, delivery.room, delivery.except_rooms)
-            if members:
-                self._write(members, [delivery.packet.decode()])
-                late_seconds = (self._clock.wall_ms() - delivery.occurred_ms) / 1_000
-                self._metrics.delivery_latency.observe(max(0.0, late_seconds))
+            audience = self.audience(DEFAULT_NAMESPACE, delivery.room, delivery.except_rooms)
+            if audience.connections:
+                outbox.put(audience, text_frame(delivery.packet), delivery.conflation_key)
+                written += len(audience.connections)
+                self._metrics.delivery_latency.observe(max(0.0, (now_ms - delivery.occurred_ms) / 1_000))
+        self._metrics.deliveries.inc(written)
 
     def on_signal(self, signal: bytes) -> None:
         """Take a signal: it is carried out at once, in order with deliveries; what has to wait waits elsewhere."""
@@ -143,17 +133,18 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
                 self._later(partial(self.server.disconnect, signal.sid, signal.namespace, ignore_queue=True))
 
     def _write_emit(self, emit: Emit) -> None:
-        members = self._members(emit.namespace, emit.room, emit.except_rooms)
-        packets = emit.packets
         if emit.reply_to is not None:
-            if emit.room is None or not self.is_connected(emit.room, emit.namespace):
-                return
-            reply = partial(self._reply, emit.origin, emit.room, emit.namespace, emit.reply_to)
-            ack_id = self._generate_ack_id(emit.room, reply)
-            arguments = join_packet(emit.text, emit.attachments)
-            text, attachments = split_packet(packet.Packet(packet.EVENT, arguments, emit.namespace, id=ack_id))
-            packets = [text, *attachments]
-        self._write([member for member in members if member[0] not in emit.skip_sids], packets)
+            if emit.room is not None and self.is_connected(emit.room, emit.namespace):
+                reply = partial(self._reply, emit.origin, emit.room, emit.namespace, emit.reply_to)
+                self.ask_here(emit.namespace, emit.room, join_packet(emit.text, emit.attachments), reply)
+            return
+        if emit.origin == self._pod_id and pod_of(emit.room) is None:
+            self._own_emits_under_way = max(0, self._own_emits_under_way - 1)
+            if not self._own_emits_under_way:
+                self._own_emits_heard.set()
+        audience = self.audience(emit.namespace, emit.room, emit.except_rooms, emit.skip_sids)
+        self._metrics.deliveries.inc(len(audience))
+        self.write(audience, emit.packets)
 
     async def _answer(self, reply: Reply) -> None:
         callback = self._awaited_acks.pop(reply.ack_id, None)
@@ -164,31 +155,9 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
 
     async def _subscribe_for(self, signal: EnterRoom, is_here: bool) -> None:
         # Unless it has left the room meanwhile; then nobody would let go of the subscription.
-        if is_here and signal.room in self._rooms_of.get((signal.namespace, signal.sid), ()):
+        if is_here and signal.room in self.get_rooms(signal.sid, signal.namespace):
             await self._broker.subscribe([broker_room(signal.namespace, signal.room)])
         await self._reply(signal.origin, signal.sid, signal.namespace, signal.reply_to)
-
-    def _members(self, namespace: str, room: Room, except_rooms: Iterable[str]) -> list[tuple[str, str]]:
-        rooms = self.rooms.get(namespace, {})
-        members = rooms.get(room, {}).items()
-        others = [rooms[other] for other in except_rooms if other in rooms]
-        return [(sid, eio_sid) for sid, eio_sid in members if not any(sid in other for other in others)]
-
-    def _write(self, members: Iterable[tuple[str, str]], packets: Sequence[str | bytes]) -> None:
-        assert self._fanout is not None
-        written, slow = self._fanout.write((eio_sid for _, eio_sid in members), packets)
-        self._metrics.deliveries.inc(written)
-        for eio_sid in slow:
-            # Once, however many messages come before it is closed.
-            if eio_sid not in self._slow and self._later(partial(self._close_slow, eio_sid)):
-                self._slow.add(eio_sid)
-
-    async def _close_slow(self, eio_sid: str) -> None:
-        assert self._fanout is not None
-        try:
-            await self._fanout.close(eio_sid)
-        finally:
-            self._slow.discard(eio_sid)
 
     def _later(self, task: Callable[[], Awaitable[None]]) -> bool:
         try:
@@ -224,20 +193,29 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
         sessions are meant and the broker cannot be reached, and `ValueError` for a callback from more than one session.
         """
         namespace, room = namespace or DEFAULT_NAMESPACE, to or room
-        if ignore_queue or (isinstance(room, str) and self._is_here(room, namespace)):
-            await super().emit(event, data, namespace, room=room, skip_sid=skip_sid, callback=callback)
-            return
+        rooms = [room] if room is None or isinstance(room, str) else list(room)
+        except_sids = [skip_sid] if isinstance(skip_sid, str) else list(skip_sid or ())
         arguments = list(data) if isinstance(data, tuple) else [] if data is None else [data]
-        text, attachments = split_packet(packet.Packet(packet.EVENT, [event, *arguments], namespace))
+        name_and_arguments = [event, *arguments]
+        is_here = isinstance(room, str) and self._is_here(room, namespace)
+        if ignore_queue or is_here:
+            if is_here and not ignore_queue:
+                await self._until_own_emits_are_heard()
+            if callback is None:
+                self.emit_here(namespace, rooms, name_and_arguments, except_sids)
+            else:
+                for sid, _eio_sid in list(self.get_participants(namespace, room)):
+                    self.ask_here(namespace, sid, name_and_arguments, callback)
+            return
+        text, attachments = split_packet(packet.Packet(packet.EVENT, name_and_arguments, namespace))
         signal = Emit(
             origin=self._pod_id,
             namespace=namespace,
             room=None,
             text=text,
             attachments=attachments,
-            skip_sids=tuple([skip_sid] if isinstance(skip_sid, str) else skip_sid or ()),
+            skip_sids=tuple(except_sids),
         )
-        rooms = [room] if room is None or isinstance(room, str) else list(room)
         if callback is not None:
             if len(rooms) != 1 or pod_of(rooms[0]) is None:
                 raise ValueError("A callback can be asked of one session only.")
@@ -246,14 +224,25 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
             addressed = signal.model_copy(update={"room": one, "except_rooms": tuple(rooms[:number])})
             await self._send(namespace, one, encode_signal(addressed))
 
-    async def _send(self, namespace: str, room: Room, signal: bytes) -> None:
+    async def _send(self, namespace: str, room: str | None, signal: bytes) -> None:
         pod_id = pod_of(room)
+        if pod_id is None and len(self.audience(namespace, room)):
+            self._own_emits_under_way += 1
+            self._own_emits_heard.clear()
         if room is None:
             await self._broker.signal_all(signal)
         elif pod_id is not None:
             await self._broker.signal_pod(pod_id, signal)
         else:
             await self._broker.signal_room(broker_room(namespace, room), signal)
+
+    async def _until_own_emits_are_heard(self) -> None:
+        # What goes to a session of this pod at once would overtake what this pod has emitted to its room before.
+        if self._own_emits_under_way:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OWN_SIGNAL_SECONDS):
+                    await self._own_emits_heard.wait()
+            self._own_emits_under_way = 0  # one that is not heard by now was lost in a deaf moment
 
     def _await_ack(self, callback: Callback) -> int:
         ack_id = next(self._ack_ids)
@@ -267,19 +256,6 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
     def _is_here(self, sid: str, namespace: str) -> bool:
         return bool(self.is_connected(sid, namespace) or self.is_pre_connected(sid, namespace))
 
-    async def connect(self, sid: str, namespace: str) -> str:
-        """Called once the client has been told that it is connected; from here on it may receive."""
-        sid = await super().connect(sid, namespace)
-        assert self._fanout is not None
-        eio_sid = self.eio_sid_from_sid(sid, namespace)
-        if not self._fanout.holds(eio_sid):
-            # It went while CONNECT was being answered, when python-socketio could not yet say so.
-            await self.server._handle_disconnect(eio_sid, namespace, self.server.reason.TRANSPORT_CLOSE)  # noqa: SLF001
-            return sid
-        if self._on_connected is not None and namespace == DEFAULT_NAMESPACE:
-            await self._on_connected(sid)
-        return sid
-
     async def can_disconnect(self, sid: str, namespace: str) -> bool:
         """Whether the session is on this pod; if not, its pod is asked to disconnect it."""
         if self._is_here(sid, namespace):
@@ -289,19 +265,6 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
             signal = Disconnect(origin=self._pod_id, sid=sid, namespace=namespace)
             await self._broker.signal_pod(pod_id, encode_signal(signal))
         return False
-
-    def basic_disconnect(self, sid: str, namespace: str, **_: Any) -> None:
-        """Forget a session. The stock manager walks through all rooms of the pod for this."""
-        for room in list(self._rooms_of.get((namespace, sid), ())):
-            self.basic_leave_room(sid, namespace, room)
-        self.basic_leave_room(sid, namespace, sid)
-        self.basic_leave_room(sid, namespace, None)
-        self.callbacks.pop(sid, None)
-        for pending in (self.pending_connect, self.pending_disconnect):
-            if sid in pending.get(namespace, ()):
-                pending[namespace].remove(sid)
-                if not pending[namespace]:
-                    del pending[namespace]
 
     # -- what python-socketio asks: rooms ---------------------------------------------------------------------------
 
@@ -357,37 +320,17 @@ class BrokerManager(AsyncManager):  # type: ignore[misc]
         signal = CloseRoom(origin=self._pod_id, namespace=namespace, room=room, reply_to=ack_id)
         try:
             await self._broker.signal_room(broker_room(namespace, room), encode_signal(signal))
-            if room in self.rooms.get(namespace, {}):  # then this pod hears it, too
+            if len(self.audience(namespace, room)):  # then this pod hears it, too
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(CLOSE_ROOM_SECONDS):
+                    async with asyncio.timeout(OWN_SIGNAL_SECONDS):
                         await closed.wait()
         finally:
             self._awaited_acks.pop(ack_id, None)
         self.basic_close_room(room, namespace)  # if it was deaf at that moment
 
-    def basic_enter_room(self, sid: str, namespace: str, room: Room, eio_sid: str | None = None) -> None:
-        """Note a session's room; see `enter_room`."""
-        super().basic_enter_room(sid, namespace, room, eio_sid)
-        if room is not None and room != sid:
-            self._rooms_of.setdefault((namespace, sid), set()).add(room)
-
-    def basic_leave_room(self, sid: str, namespace: str, room: Room) -> None:
-        """Forget a session's room; let go of the broker's room with the last of its members."""
-        super().basic_leave_room(sid, namespace, room)
-        if room is None or room == sid:
-            return
-        rooms = self._rooms_of.get((namespace, sid))
-        if rooms is not None and room in rooms:
-            rooms.remove(room)
-            if not rooms:
-                del self._rooms_of[namespace, sid]
-            if room not in self.rooms.get(namespace, {}):
-                self._broker.unsubscribe([broker_room(namespace, room)])
-
-    def get_rooms(self, sid: str, namespace: str) -> list[str]:
-        """The rooms of a session of this pod, its own among them."""
-        own = [sid] if sid in self.rooms.get(namespace, {}) else []
-        return [*own, *self._rooms_of.get((namespace, sid), ())]
+    def on_room_emptied(self, namespace: str, room: str) -> None:
+        """Let go of the broker's room with the last of its members."""
+        self._broker.unsubscribe([broker_room(namespace, room)])
 
 
 def broker_room(namespace: str, room: str) -> str:

@@ -1,0 +1,379 @@
+"""One client's connection: asyncio's protocol and Engine.IO's session in one small object.
+
+A connection has no task, queue or timer of its own while nothing is the matter: what it has to write is written by the
+shared outbox, its deadlines turn on the shared wheel, and what waits (for a poll, for a slow reader) or has come in and
+is not handled yet is kept only as long as there is any.
+"""
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from realtime.transports.engineio import frames, packets
+from realtime.transports.engineio.exchange import MAX_INBOX, Exchange
+from realtime.transports.engineio.frames import FrameReader, ProtocolViolation
+from realtime.transports.engineio.hub import Hub, Reason, State
+from realtime.transports.engineio.waiting import Waiting
+from realtime.transports.engineio.wheel import Item
+
+Write = Callable[[bytes], None]
+
+# Frames of one client that are read before others have their turn.
+FRAMES_PER_TURN: Final = 64
+# Messages of one client that are handled before others have their turn.
+MESSAGES_PER_TURN: Final = 8
+# How long a closing connection may take to say goodbye.
+GOODBYE_SECONDS: Final = 5.0
+# What waits is written in pieces of about that size, so that a slow reader's memory is not taken at once.
+REFILL_BYTES: Final = 65_536
+
+
+class Connection(asyncio.Protocol):
+    """An Engine.IO session, on polling until it has a websocket."""
+
+    __slots__ = (
+        "_awaits_pong",
+        "_inbox",
+        "_is_held",
+        "_reader",
+        "_transport",
+        "_waiting",
+        "exchange",
+        "hub",
+        "session",
+        "sid",
+        "state",
+        "wheel_slot",
+        "write",
+    )
+
+    def __init__(self, hub: "Hub[Connection]", sid: str) -> None:
+        self.hub = hub
+        self.sid = sid
+        self.state = State.OPEN
+        self.session: dict[str, Any] | None = None  # the application's own; see `engineio.AsyncServer.get_session`
+        # The websocket's own `write`, while it takes bytes; None while they must wait here.
+        self.write: Write | None = None
+        self.wheel_slot: set[Item] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._reader: FrameReader | None = None
+        self._inbox: deque[str | bytes | _End] | None = None  # None: nothing is being handled
+        self._is_held = False  # nothing more is read until what has come is handled
+        self._awaits_pong = False
+        self._waiting: Waiting | None = None  # None: nothing waits
+        self.exchange: Exchange | None = Exchange(self)  # None: on a websocket
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether the connection is a websocket (by now)."""
+        return self._transport is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on."""
+        return self.state is State.OPEN
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether anything waits for the client."""
+        return self._waiting is not None
+
+    @property
+    def unhandled(self) -> int:
+        """Messages that have come and are not handled yet."""
+        return 0 if self._inbox is None else len(self._inbox)
+
+    # -- sending ----------------------------------------------------------------------------------------------------
+
+    def wait_with(self, frame: bytes, conflation_key: str | None = None) -> None:
+        """Keep a frame until the client takes it. For the outbox, when `write` is None."""
+        if not self.is_open:
+            return
+        settings = self.hub.settings
+        if self._waiting is None:
+            self._waiting = Waiting()
+        waiting = self._waiting
+        buffered = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        is_crowded = buffered + waiting.bytes > settings.waiting_conflate_bytes
+        waiting.add(frame, conflation_key if is_crowded else None)
+        if buffered + waiting.bytes > settings.waiting_max_bytes:
+            self._waiting = None
+            self.hub.on_slow(self)
+        elif self.exchange is not None:
+            self.exchange.wake()
+
+    def pause_writing(self) -> None:
+        """asyncio: the client takes no more for now."""
+        self._set_write(None)
+
+    def resume_writing(self) -> None:
+        """asyncio: the client has taken most of what waited."""
+        if self.is_open and self._transport is not None:
+            self._set_write(self._transport.write)
+            while self._waiting and self.write is not None:
+                self.write(b"".join(self._take_waiting(REFILL_BYTES)))
+            if self._waiting:
+                self._set_write(None)
+
+    def _set_write(self, write: Write | None) -> None:
+        self.write = write
+        self.hub.pace_changed()
+
+    def _take_waiting(self, max_bytes: int, max_frames: int | None = None) -> list[bytes]:
+        if self._waiting is None:
+            return []
+        taken = self._waiting.take(max_bytes, max_frames)
+        if not self._waiting.bytes:
+            self._waiting = None
+        return taken
+
+    # -- receiving --------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: something has come."""
+        if self._reader is not None:
+            self._reader.feed(data)
+            if not self._is_held:
+                self._read()
+
+    def _read(self) -> None:
+        try:
+            for _ in range(FRAMES_PER_TURN):
+                frame = self._reader.next() if self._reader is not None else None
+                if frame is None:
+                    return
+                self._on_frame(frame)
+                if self.unhandled >= MAX_INBOX:
+                    self._hold()
+                    return
+        except ProtocolViolation as violation:
+            self.fail(violation)
+            return
+        self._hold()
+        asyncio.get_running_loop().call_soon(self._go_on_reading)
+
+    def _hold(self) -> None:
+        self._is_held = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def _go_on_reading(self) -> None:
+        if self._is_held and self._transport is not None and self.state is not State.CLOSED:
+            self._is_held = False
+            self._transport.resume_reading()
+            self._read()
+
+    def _on_frame(self, frame: frames.Frame) -> None:
+        opcode, payload = frame
+        if opcode == frames.CLOSE:
+            self._on_close_frame(payload)
+        elif not self.is_open:
+            pass
+        elif opcode == frames.PING:
+            # RFC 6455 section 5.5.3 asks for a pong for the latest ping alone; who does not read gets none.
+            if self.write is not None and isinstance(payload, bytes):
+                self.write(frames.encode_frame(frames.PONG, payload))
+        elif opcode != frames.PONG:
+            self.receive(payload)
+
+    def receive(self, packet: str | bytes) -> None:
+        """Take an Engine.IO packet from the client. Raises `ProtocolViolation`."""
+        if not self.is_open:
+            return
+        if isinstance(packet, bytes):
+            self._take(packet)
+            return
+        match packet[:1]:
+            case packets.MESSAGE:
+                self._take(packet[1:])
+            case packets.PONG:
+                self._on_pong()
+            case packets.BASE64:
+                self._take(packets.decode_base64(packet))
+            case packets.CLOSE:
+                self.close(Reason.CLIENT_DISCONNECT)
+            case packets.OPEN | packets.UPGRADE | packets.NOOP:
+                pass  # without meaning here, and harmless
+            case packets.PING:
+                raise ProtocolViolation(frames.PROTOCOL_ERROR, "In Engine.IO 4 the server pings.")
+            case _:
+                raise ProtocolViolation(frames.PROTOCOL_ERROR, "This is not an Engine.IO packet.")
+
+    def _take(self, message: "str | bytes | _End") -> None:
+        if self._inbox is None:
+            self._inbox = deque((message,))
+            self.hub.start(self._handle_inbox(self._inbox))
+        else:
+            self._inbox.append(message)
+
+    async def _handle_inbox(self, inbox: "deque[str | bytes | _End]") -> None:
+        for number in itertools.count(1):
+            message = inbox.popleft()
+            if isinstance(message, _End):
+                await self.hub.on_close(self, message.reason)
+            else:
+                try:
+                    await self.hub.on_message(self, message)
+                except ProtocolViolation as violation:
+                    self.fail(violation)
+            if len(inbox) < MAX_INBOX // 2:
+                if self.exchange is not None:
+                    self.exchange.make_room()
+                self._go_on_reading()
+            if not inbox:
+                self._inbox = None
+                return
+            if number % MESSAGES_PER_TURN == 0:
+                await asyncio.sleep(0)
+
+    # -- deadlines --------------------------------------------------------------------------------------------------
+
+    def expect_ping_in(self, seconds: float) -> None:
+        """Ping the client then."""
+        self._awaits_pong = False
+        self.hub.wheel.arm(self, seconds)
+
+    def on_due(self) -> None:
+        """The wheel: time to ping, or the client has not answered, or has not said goodbye."""
+        settings = self.hub.settings
+        if not self.is_open:
+            self._abort()
+        elif self._awaits_pong:
+            self.close(Reason.PING_TIMEOUT)
+            if not self.is_websocket:
+                self._abort()  # what waits would never be fetched
+        else:
+            self._awaits_pong = True
+            self.hub.wheel.arm(self, settings.ping_timeout_seconds)
+            if self.write is not None:
+                self.write(packets.PING_FRAME)
+            else:
+                self.wait_with(packets.PING_FRAME)
+
+    def _on_pong(self) -> None:
+        if self._awaits_pong:
+            self.expect_ping_in(self.hub.settings.ping_interval_seconds)
+
+    # -- the websocket ----------------------------------------------------------------------------------------------
+
+    def connect_websocket(self, transport: asyncio.Transport, reader: FrameReader) -> None:
+        """Go on with a websocket, whose handshake is done; `reader` may hold frames that have come already."""
+        self._transport = transport
+        self._reader = reader
+        exchange, self.exchange = self.exchange, None
+        transport.set_write_buffer_limits(high=self.hub.settings.waiting_conflate_bytes)
+        transport.set_protocol(self)
+        self.resume_writing()
+        if exchange is not None:
+            exchange.wake()
+        self._read()
+
+    def eof_received(self) -> None:
+        """asyncio: the client sends no more; then it gets no more."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the TCP connection is gone."""
+        self._close(Reason.TRANSPORT_CLOSE if exc is None else Reason.TRANSPORT_ERROR)
+        self._abort()
+
+    def shutdown(self) -> None:
+        """uvicorn: the process ends."""
+        self.close(Reason.SERVER_DISCONNECT, frames.SERVICE_RESTART)
+
+    def _on_close_frame(self, payload: str | bytes) -> None:
+        assert isinstance(payload, bytes)
+        assert self._transport is not None
+        code = frames.close_code(payload)
+        if self.is_open:
+            self.hub.flush()
+            self._close(Reason.TRANSPORT_CLOSE)
+            answer = frames.encode_frame(frames.CLOSE, b"") if code == frames.NO_STATUS else frames.encode_close(code)
+            self._transport.write(answer)
+        self._reader = None
+        self._transport.close()
+        self.hub.wheel.arm(self, GOODBYE_SECONDS)
+
+    # -- polling ----------------------------------------------------------------------------------------------------
+
+    def take_payload(self) -> list[bytes]:
+        """Take the frames that go into one answer; the last one ends a session that is closing."""
+        taken = self._take_waiting(self.hub.settings.waiting_max_bytes, packets.MAX_PACKETS_IN_PAYLOAD)
+        if self.state is State.CLOSING and not self.has_waiting:
+            self._abort()
+        return taken
+
+    def overlapped(self) -> None:
+        """See `exchange.Session`."""
+        self.close(Reason.TRANSPORT_ERROR, last=packets.CLOSE_FRAME)
+
+    # -- closing ----------------------------------------------------------------------------------------------------
+
+    def close(self, reason: str, code: int = frames.NORMAL_CLOSURE, text: str = "", last: bytes = b"") -> None:
+        """Write what waits, then the frame `last`, then goodbye; the application is told now.
+
+        `code` and `text` are for the websocket's close frame. A polling client finds all of it with its next request,
+        and after that no session.
+        """
+        if self.is_open:
+            self.hub.flush()
+        if not self.is_open:  # or too slow for that
+            return
+        if last:
+            self._waiting = self._waiting or Waiting()
+            self._waiting.add(last)
+        self._close(reason)
+        if self._transport is not None:
+            waiting = b"".join(self._take_waiting(self.hub.settings.waiting_max_bytes))
+            self._transport.write(waiting + frames.encode_close(code, text))
+            self._go_on_reading()
+        elif self.exchange is None or not (self.exchange.is_get_open or self.has_waiting):
+            self._abort()
+
+    def fail(self, violation: ProtocolViolation) -> None:
+        """The client broke the protocol: say so, and read nothing more of it (RFC 6455 section 7.1.7)."""
+        self.close(Reason.TRANSPORT_ERROR, violation.code, str(violation))
+        self._reader = None
+        if self._transport is not None and not self._transport.is_closing():
+            # Closing at once would reset the connection if the client has sent more than we read, and it would never
+            # learn why.
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:
+                self._transport.close()
+
+    def _close(self, reason: str) -> None:
+        """Tell the application, once; nothing more is sent or handled."""
+        if not self.is_open:
+            return
+        self.state = State.CLOSING
+        self._set_write(None)
+        if self._inbox is not None:
+            self._inbox.clear()
+        self._take(_End(reason))
+        if self.exchange is not None:
+            self.exchange.end()
+        self.hub.wheel.arm(self, GOODBYE_SECONDS)
+
+    def _abort(self) -> None:
+        """Nothing more comes of it."""
+        if self.state is State.CLOSED:
+            return
+        self.state = State.CLOSED
+        self.hub.wheel.disarm(self)
+        self.hub.forget(self)
+        self.exchange = None
+        self._waiting = None
+        self._reader = None
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class _End:
+    """Stands in the inbox behind the last message."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason

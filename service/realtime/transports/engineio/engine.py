@@ -1,0 +1,199 @@
+"""All connections of a pod, and what they share."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+import orjson
+import structlog
+
+from realtime.settings import HttpSettings, SocketSettings
+from realtime.telemetry.metrics import Metrics
+from realtime.transports.engineio import frames, packets
+from realtime.transports.engineio.connection import GOODBYE_SECONDS, Connection
+from realtime.transports.engineio.frames import FrameReader, ProtocolViolation
+from realtime.transports.engineio.handshake import Problem, Refused
+from realtime.transports.engineio.hub import Reason, State
+from realtime.transports.engineio.outbox import Outbox
+from realtime.transports.engineio.probe import UPGRADE_SECONDS
+from realtime.transports.engineio.wheel import Item, Wheel
+
+log = structlog.get_logger(__name__)
+
+# The first ping comes after a part of the interval, so that those who came together are not pinged together.
+FIRST_PING: Final = (0.5, 0.9)
+# A deadline is met to a twentieth of a ping's.
+TICKS_PER_PING: Final = 20
+LONGEST_TICK_SECONDS: Final = 1.0
+SHUTDOWN_CHECK_SECONDS: Final = 0.02
+
+
+class Application(Protocol):
+    """What the messages are for."""
+
+    def on_open(self, connection: Connection, environ: dict[str, Any]) -> None:
+        """A connection is there; messages follow."""
+        ...
+
+    async def on_message(self, connection: Connection, message: str | bytes) -> None:
+        """Handle a message; one at a time for each connection. Raises `ProtocolViolation`, which closes it."""
+        ...
+
+    async def on_close(self, connection: Connection, reason: str) -> None:
+        """A connection has ended; called once, behind the last `on_message`."""
+        ...
+
+    def on_slow(self, connection: Connection) -> None:
+        """More waits for the client than may, and has been dropped; close it."""
+        ...
+
+
+class Engine:
+    """See `hub.Hub`."""
+
+    def __init__(
+        self,
+        path: str,
+        http: HttpSettings,
+        settings: SocketSettings,
+        max_connections: int,
+        new_id: Callable[[], str],
+        metrics: Metrics,
+    ) -> None:
+        self.path = f"/{path}/"
+        self.http = http
+        self.settings = settings
+        self.connections: dict[str, Connection] = {}
+        self.outbox = Outbox()
+        self.is_draining = False
+        self.flush = self.outbox.flush
+        self.wheel_slot: set[Item] | None = None
+        pings = (settings.ping_interval_seconds, settings.ping_timeout_seconds)
+        self.wheel = Wheel(
+            min(LONGEST_TICK_SECONDS, min(pings) / TICKS_PER_PING),
+            max(*pings, UPGRADE_SECONDS, GOODBYE_SECONDS, http.request_timeout_seconds),
+        )
+        self._application: Application | None = None
+        self._max_connections = max_connections
+        self._new_id = new_id
+        self._metrics = metrics
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._strangers: dict[Connection, float] = {}  # not admitted yet -> until when; the oldest first
+
+    def attach(self, application: Application) -> None:
+        """Say what the messages are for, before the first connection."""
+        self._application = application
+
+    # -- opening ----------------------------------------------------------------------------------------------------
+
+    def open(self, environ: dict[str, Any]) -> Connection:
+        """Make a connection, on polling. Raises `Refused`."""
+        if self.is_draining:
+            raise Refused(Problem.DRAINING)
+        if len(self.connections) >= self._max_connections:
+            raise Refused(Problem.FULL)
+        connection = Connection(self, self._new_id())
+        self.connections[connection.sid] = connection
+        self._strangers[connection] = asyncio.get_running_loop().time() + self.settings.connect_timeout_seconds
+        if self.wheel_slot is None:
+            self.wheel.arm(self, LONGEST_TICK_SECONDS)
+        connection.expect_ping_in(random.uniform(*FIRST_PING) * self.settings.ping_interval_seconds)  # noqa: S311
+        assert self._application is not None
+        self._application.on_open(connection, environ)
+        return connection
+
+    def open_packet(self, connection: Connection, upgrades: list[str]) -> bytes:
+        """The frame that tells the client its session."""
+        session = {
+            "sid": connection.sid,
+            "upgrades": upgrades,
+            "pingInterval": int(self.settings.ping_interval_seconds * 1_000),
+            "pingTimeout": int(self.settings.ping_timeout_seconds * 1_000),
+            "maxPayload": self.settings.message_max_bytes,
+        }
+        return frames.encode_frame(frames.TEXT, packets.OPEN.encode() + orjson.dumps(session))
+
+    def new_reader(self) -> FrameReader:
+        """Make what reads a websocket."""
+        return FrameReader(self.settings.message_max_bytes)
+
+    def find(self, sid: str) -> Connection:
+        """A connection that requests may still come for. Raises `Refused`."""
+        connection = self.connections.get(sid)
+        if connection is None:
+            raise Refused(Problem.UNKNOWN_SID)
+        return connection
+
+    def admit(self, connection: Connection) -> None:
+        """The application knows who it is: it may stay."""
+        self._strangers.pop(connection, None)
+
+    def refused(self, problem: Problem) -> None:
+        """Count a request that was not served."""
+        self._metrics.refused_requests.labels(problem.name.lower()).inc()
+
+    def on_due(self) -> None:
+        """The wheel: close who has not said in time what it came for."""
+        now = asyncio.get_running_loop().time()
+        while self._strangers:
+            connection, until = next(iter(self._strangers.items()))
+            if until > now:
+                self.wheel.arm(self, LONGEST_TICK_SECONDS)
+                return
+            del self._strangers[connection]
+            connection.close(Reason.SERVER_DISCONNECT, frames.POLICY_VIOLATION, "No CONNECT came in time.")
+
+    async def shutdown(self) -> None:
+        """Take nobody in, and close all, so that clients go to another pod; returns soon, however slow they are."""
+        self.is_draining = True
+        for connection in list(self.connections.values()):
+            connection.shutdown()
+        until = asyncio.get_running_loop().time() + GOODBYE_SECONDS
+        # Not an event, which each connection would have to set at its end.
+        while (self.connections or self._tasks) and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
+            await asyncio.sleep(SHUTDOWN_CHECK_SECONDS)
+
+    # -- what connections ask (`Hub`) -------------------------------------------------------------------------------
+
+    def pace_changed(self) -> None:
+        """See `Hub`."""
+        self.outbox.pace += 1
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """See `Hub`."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def forget(self, connection: Connection) -> None:
+        """See `Hub`."""
+        self._strangers.pop(connection, None)
+        self.connections.pop(connection.sid, None)
+
+    async def on_message(self, connection: Connection, message: str | bytes) -> None:
+        """See `Hub`."""
+        assert self._application is not None
+        try:
+            await self._application.on_message(connection, message)
+        except ProtocolViolation:
+            self._metrics.protocol_violations.inc()
+            raise
+        except Exception:
+            log.exception("message_failed")
+            self._metrics.bugs.labels("message").inc()
+
+    async def on_close(self, connection: Connection, reason: str) -> None:
+        """See `Hub`."""
+        assert self._application is not None
+        try:
+            await self._application.on_close(connection, reason)
+        except Exception:
+            log.exception("close_failed")
+            self._metrics.bugs.labels("close").inc()
+
+    def on_slow(self, connection: Connection) -> None:
+        """See `Hub`."""
+        assert self._application is not None
+        self._application.on_slow(connection)
+        assert connection.state is not State.OPEN

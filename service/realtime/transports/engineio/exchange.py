@@ -1,0 +1,144 @@
+"""The requests of a session that is on polling: one GET that brings, one POST that takes."""
+
+import asyncio
+from typing import Final, Protocol
+
+from realtime.transports.engineio import packets
+
+# Messages of one client that may be read and not yet handled; behind them its TCP connection, or its POST, waits.
+MAX_INBOX: Final = 16
+
+
+class PollOverlap(Exception):
+    """A client has sent a request while another of the same kind is under way, which the protocol forbids."""
+
+
+class Peer(Protocol):
+    """A websocket that probes whether a session may move to it."""
+
+    def abandon(self) -> None:
+        """The session has ended."""
+        ...
+
+
+class Session(Protocol):
+    """What a session on polling can do; `connection.Connection`."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on."""
+        ...
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether it has moved to a websocket."""
+        ...
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether anything waits for the client."""
+        ...
+
+    @property
+    def unhandled(self) -> int:
+        """Messages that have come and are not handled yet."""
+        ...
+
+    def receive(self, packet: str) -> None:
+        """Take a packet. Raises `ProtocolViolation`."""
+        ...
+
+    def take_payload(self) -> list[bytes]:
+        """Take the frames that go into one answer."""
+        ...
+
+    def overlapped(self) -> None:
+        """The client has broken the rule of one request at a time."""
+        ...
+
+
+class Exchange:
+    """Exists until the session moves to a websocket."""
+
+    __slots__ = ("_get", "_post", "_probe", "_session")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._get: asyncio.Future[None] | None = None
+        self._post: asyncio.Future[None] | None = None
+        self._probe: Peer | None = None
+
+    @property
+    def is_get_open(self) -> bool:
+        """Whether the client waits for an answer."""
+        return self._get is not None
+
+    @property
+    def is_upgrading(self) -> bool:
+        """Whether a websocket has asked to take over."""
+        return self._probe is not None
+
+    def open_get(self) -> asyncio.Future[None]:
+        """Begin a GET: the future is done when there is something to answer. Raises `PollOverlap`."""
+        if self._get is not None:
+            self._session.overlapped()
+            raise PollOverlap("There is a GET request for this session already.")
+        self._get = asyncio.get_running_loop().create_future()
+        if self._session.has_waiting or self.is_upgrading or not self._session.is_open:
+            self.wake()
+        return self._get
+
+    def close_get(self) -> bytes:
+        """End the GET; the body that answers it."""
+        self._get = None
+        taken = [] if self._session.is_websocket else self._session.take_payload()
+        return packets.encode_payload(taken) if taken else packets.NOOP_PAYLOAD
+
+    def wake(self) -> None:
+        """There is something to answer, or the end."""
+        if self._get is not None and not self._get.done():
+            self._get.set_result(None)
+
+    async def post(self, body: bytes) -> None:
+        """Take the body of a POST; returns when there is room for another.
+
+        Raises `ProtocolViolation`, `PollOverlap`.
+        """
+        if self._post is not None:
+            self._session.overlapped()
+            raise PollOverlap("There is a POST request for this session already.")
+        loop = asyncio.get_running_loop()
+        self._post = loop.create_future()
+        try:
+            for packet in packets.decode_payload(body):
+                self._session.receive(packet)
+                if self._session.unhandled >= MAX_INBOX:
+                    self._post = loop.create_future()
+                    await self._post
+        finally:
+            self._post = None
+
+    def make_room(self) -> None:
+        """Messages have been handled."""
+        if self._post is not None and not self._post.done():
+            self._post.set_result(None)
+
+    def begin_upgrade(self, probe: Peer) -> bool:
+        """A websocket asks whether it may take over; a GET under way is answered, so that nothing is in flight."""
+        if self.is_upgrading or not self._session.is_open:
+            return False
+        self._probe = probe
+        self.wake()
+        return True
+
+    def cancel_upgrade(self) -> None:
+        """The websocket does not take over after all."""
+        self._probe = None
+
+    def end(self) -> None:
+        """The session has ended; a GET under way is told so."""
+        probe, self._probe = self._probe, None
+        if probe is not None:
+            probe.abandon()
+        self.make_room()
+        self.wake()

@@ -1,0 +1,145 @@
+"""uvicorn's HTTP protocol, which lets a websocket of ours go its own way, and does not wait for ever.
+
+uvicorn is asked for this with `Config(http=...)`. What is not Socket.IO's passes through untouched.
+"""
+
+import asyncio
+import socket
+import sys
+from typing import Any, Final
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from realtime.transports.engineio.engine import Engine
+from realtime.transports.engineio.handshake import (
+    WEBSOCKET,
+    Problem,
+    Refused,
+    accept_websocket,
+    check_origin,
+    check_query,
+    environ_of,
+    read_query,
+)
+from realtime.transports.engineio.probe import Probe
+from realtime.transports.engineio.wheel import Item
+
+# What the kernel keeps for a client that does not read, beside what is on its way; without this it is megabytes.
+KERNEL_WAITING_BYTES: Final = 131_072
+
+
+def http_protocol(engine: Engine) -> type[HttpToolsProtocol]:
+    """Make the class that uvicorn makes its HTTP protocols of."""
+    return type("EngineHttpProtocol", (_EngineHttpProtocol,), {"engine": engine})
+
+
+class _EngineHttpProtocol(HttpToolsProtocol):
+    engine: Engine
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.wheel_slot: set[Item] | None = None
+        self._chunk = b""
+
+    # -- a request must come in time --------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_request()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self.wheel_slot is None:
+            self._expect_request()
+
+    def on_message_complete(self) -> None:
+        self.engine.wheel.disarm(self)
+        super().on_message_complete()
+
+    def _expect_request(self) -> None:
+        self.engine.wheel.arm(self, self.engine.http.request_timeout_seconds)
+
+    def on_due(self) -> None:
+        self.engine.refused(Problem.TOO_SLOW)
+        self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.engine.wheel.disarm(self)
+        super().connection_lost(exc)
+
+    # -- a websocket of ours ----------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self._chunk = data
+        super().data_received(data)
+
+    def handle_websocket_upgrade(self) -> None:
+        try:
+            url = httptools.parse_url(self.url)
+        except httptools.HttpParserInvalidURLError:
+            self._refuse(Refused(Problem.BAD_REQUEST, "the URL cannot be read"))
+            return
+        path = (url.path or b"").decode("latin-1")
+        if not f"{path}/".startswith(self.engine.path):
+            super().handle_websocket_upgrade()
+            return
+        try:
+            self._open_websocket(path, url.query or b"")
+        except Refused as refused:
+            self._refuse(refused)
+
+    def _open_websocket(self, path: str, query_string: bytes) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            raise Refused(Problem.BAD_REQUEST, "an earlier request on this connection is not answered yet")
+        method, headers, engine = self.scope["method"], dict(self.scope["headers"]), self.engine
+        query = read_query(query_string)
+        check_query(query, method)
+        if query.transport != WEBSOCKET:
+            raise Refused(Problem.BAD_REQUEST, "a websocket is asked for with transport=websocket")
+        check_origin(headers, self.scope["scheme"], engine.http.cors_origins)
+        answer = accept_websocket(headers, method, self.scope["http_version"])
+        self._limit_kernel_buffer()
+        reader = engine.new_reader()
+        # uvicorn is just handling the parser's exception, which says where the request ended.
+        upgrade = sys.exception()
+        assert isinstance(upgrade, httptools.HttpParserUpgrade)
+        reader.feed(self._chunk[upgrade.args[0] :])
+        transport = self.transport
+        if query.sid is None:
+            connection = engine.open(environ_of(self.scope, path, query_string))
+            transport.write(answer + engine.open_packet(connection, []))
+            connection.connect_websocket(transport, reader)
+        else:
+            connection = engine.find(query.sid)
+            if connection.exchange is None or connection.exchange.is_upgrading:
+                raise Refused(Problem.BAD_REQUEST, "the session has a websocket already")
+            transport.write(answer)
+            probe = Probe(connection, transport, reader)
+            transport.set_protocol(probe)
+            probe.read()
+        self._let_go()
+
+    def _limit_kernel_buffer(self) -> None:
+        tcp = self.transport.get_extra_info("socket")
+        if tcp is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_WAITING_BYTES)
+
+    def _let_go(self) -> None:
+        """Break the circles of an HTTP protocol that is not needed any more; memory is free at once."""
+        self.engine.wheel.disarm(self)
+        self.connections.discard(self)
+        self.parser = self.flow = self.transport = self.scope = self.cycle = None  # type: ignore[assignment]
+
+    def _refuse(self, refused: Refused) -> None:
+        self.engine.refused(refused.problem)
+        body = refused.body()
+        lines = [
+            STATUS_LINE[refused.status],
+            b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n" % len(body),
+            *(b"%b: %b\r\n" % header for header in refused.headers()),
+            b"\r\n",
+            body,
+        ]
+        self.transport.write(b"".join(lines))
+        self.transport.close()
