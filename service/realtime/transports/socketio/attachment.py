@@ -11,8 +11,8 @@ from realtime.transports.engineio.engine import Engine
 from realtime.transports.engineio.hub import Reason
 from realtime.transports.socketio.local import DEFAULT_NAMESPACE
 from realtime.transports.socketio.overrides import SocketServer
-from realtime.transports.socketio.packets import StrictPacket
 from realtime.transports.socketio.server import notice_of
+from realtime.transports.socketio.signals import encode_event
 
 
 class SocketIOAttachment:
@@ -33,7 +33,8 @@ class SocketIOAttachment:
 
     async def send(self, session_id: str, name: str, data: Mapping[str, Any]) -> None:
         """See `Attachment.send`."""
-        self._write(session_id, StrictPacket(packet.EVENT, [name, dict(data)]))
+        text, _ = encode_event(DEFAULT_NAMESPACE, [name, dict(data)])
+        self._write(session_id, text)
 
     async def close(self, session_id: str, closing: Closing) -> None:
         """See `Attachment.close`.
@@ -47,7 +48,7 @@ class SocketIOAttachment:
             return
         await self.send(session_id, "connection:closing", notice_of(closing))
         if not closing.retryable:
-            self._write(session_id, StrictPacket(packet.DISCONNECT))
+            self._write(session_id, b"%d" % packet.DISCONNECT)
         code = frames.TRY_AGAIN_LATER if closing.retryable else frames.POLICY_VIOLATION
         connection.close(Reason.SERVER_DISCONNECT, code, closing.message)
 
@@ -59,6 +60,6 @@ class SocketIOAttachment:
             return "closed"
         return "websocket" if connection.is_websocket else "polling"
 
-    def _write(self, session_id: str, unsent: StrictPacket) -> None:
+    def _write(self, session_id: str, text: bytes) -> None:
         manager = self._server.manager
-        manager.write(manager.audience(DEFAULT_NAMESPACE, session_id), [unsent.encode()])
+        manager.write(manager.audience(DEFAULT_NAMESPACE, session_id), text)

@@ -4,13 +4,14 @@ import inspect
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from socketio import AsyncManager, packet
+from socketio import AsyncManager
 
 from realtime.transports.engineio.engine import Engine
 from realtime.transports.engineio.hub import State
 from realtime.transports.engineio.outbox import Audience
-from realtime.transports.engineio.packets import message_frame
+from realtime.transports.engineio.packets import message_frame, text_frame
 from realtime.transports.socketio.rooms import NOBODY, Member, Namespace, Stage
+from realtime.transports.socketio.signals import encode_event
 
 DEFAULT_NAMESPACE: Final = "/"
 
@@ -47,10 +48,10 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
         self._engine = engine
         self._on_connected = on_connected
 
-    def has_members(self, room: str) -> bool:
-        """Whether this pod holds a session in the room (of the default namespace)."""
-        namespace = self._namespaces.get(DEFAULT_NAMESPACE)
-        return namespace is not None and room in namespace.rooms
+    def has_members(self, room: str | None, namespace: str = DEFAULT_NAMESPACE) -> bool:
+        """Whether this pod holds a session in the room (None: in the namespace)."""
+        members = self._namespaces.get(namespace)
+        return members is not None and (room is None or room in members.rooms)
 
     def on_room_emptied(self, namespace: str, room: str) -> None:
         """The last member on this pod has left a room."""
@@ -64,27 +65,28 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
         members = self._namespaces.get(namespace)
         return NOBODY if members is None else members.audience(room, except_rooms, except_sids)
 
-    def write(self, audience: Audience, packets: Iterable[str | bytes]) -> None:
+    def write(self, audience: Audience, text: bytes, attachments: Iterable[bytes] = ()) -> None:
         """Write a packet, with its binary attachments, in order with all that was written before."""
         assert self._engine is not None
-        for part in packets:
-            self._engine.outbox.put(audience, message_frame(part))
+        self._engine.outbox.put(audience, text_frame(text))
+        for attachment in attachments:
+            self._engine.outbox.put(audience, message_frame(attachment))
 
     def emit_here(
         self, namespace: str, rooms: Sequence[str | None], event: Sequence[Any], except_sids: Collection[str]
     ) -> None:
         """Emit to this pod's members; who is in several of the rooms receives it once."""
-        packets = encode(packet.Packet(packet.EVENT, list(event), namespace))
+        text, attachments = encode_event(namespace, event)
         for number, room in enumerate(rooms):
             earlier = [other for other in rooms[:number] if other is not None]
-            self.write(self.audience(namespace, room, earlier, except_sids), packets)
+            self.write(self.audience(namespace, room, earlier, except_sids), text, attachments)
 
     def ask_here(self, namespace: str, sid: str, event: Sequence[Any], callback: Callback) -> None:
         """Emit to one session of this pod, and call back with its ack."""
         if self._member(sid, namespace) is not None:
             ack_id = self._generate_ack_id(sid, callback)
-            packets = encode(packet.Packet(packet.EVENT, list(event), namespace, id=ack_id))
-            self.write(self.audience(namespace, sid), packets)
+            text, attachments = encode_event(namespace, event, ack_id)
+            self.write(self.audience(namespace, sid), text, attachments)
 
     async def trigger_callback(self, sid: str, id: int, data: Sequence[Any]) -> None:  # noqa: A002 - its name there
         """A client's ack. One that nobody waits for is nothing, and not worth a line in the log."""
@@ -217,9 +219,3 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
         """The rooms of a session of this pod, its own among them."""
         member = self._member(sid, namespace)
         return [] if member is None else [sid, *member.rooms]
-
-
-def encode(unsent: packet.Packet) -> list[str | bytes]:
-    """Write a packet: its text, then its binary attachments."""
-    encoded = unsent.encode()
-    return [encoded] if isinstance(encoded, str) else list(encoded)

@@ -21,6 +21,7 @@ from realtime.errors import RedisUnavailable
 from realtime.telemetry.metrics import Metrics
 from realtime.transports.engineio.packets import text_frame
 from realtime.transports.socketio.local import DEFAULT_NAMESPACE, Callback, LocalManager
+from realtime.transports.socketio.rooms import Stage
 from realtime.transports.socketio.sids import pod_of
 from realtime.transports.socketio.signals import (
     CloseRoom,
@@ -31,6 +32,7 @@ from realtime.transports.socketio.signals import (
     Reply,
     Signal,
     decode_signal,
+    encode_event,
     encode_signal,
     join_packet,
     split_packet,
@@ -136,7 +138,7 @@ class BrokerManager(LocalManager):
         if emit.reply_to is not None:
             if emit.room is not None and self.is_connected(emit.room, emit.namespace):
                 reply = partial(self._reply, emit.origin, emit.room, emit.namespace, emit.reply_to)
-                self.ask_here(emit.namespace, emit.room, join_packet(emit.text, emit.attachments), reply)
+                self.ask_here(emit.namespace, emit.room, join_packet(emit.text.decode(), emit.attachments), reply)
             return
         if emit.origin == self._pod_id and pod_of(emit.room) is None:
             self._own_emits_under_way = max(0, self._own_emits_under_way - 1)
@@ -144,7 +146,7 @@ class BrokerManager(LocalManager):
                 self._own_emits_heard.set()
         audience = self.audience(emit.namespace, emit.room, emit.except_rooms, emit.skip_sids)
         self._metrics.deliveries.inc(len(audience))
-        self.write(audience, emit.packets)
+        self.write(audience, emit.text, emit.attachments)
 
     async def _answer(self, reply: Reply) -> None:
         callback = self._awaited_acks.pop(reply.ack_id, None)
@@ -193,7 +195,7 @@ class BrokerManager(LocalManager):
         sessions are meant and the broker cannot be reached, and `ValueError` for a callback from more than one session.
         """
         namespace, room = namespace or DEFAULT_NAMESPACE, to or room
-        rooms = [room] if room is None or isinstance(room, str) else list(room)
+        rooms: list[Any] = [room] if room is None or isinstance(room, str) else list(room)
         except_sids = [skip_sid] if isinstance(skip_sid, str) else list(skip_sid or ())
         arguments = list(data) if isinstance(data, tuple) else [] if data is None else [data]
         name_and_arguments = [event, *arguments]
@@ -207,26 +209,19 @@ class BrokerManager(LocalManager):
                 for sid, _eio_sid in list(self.get_participants(namespace, room)):
                     self.ask_here(namespace, sid, name_and_arguments, callback)
             return
-        text, attachments = split_packet(packet.Packet(packet.EVENT, name_and_arguments, namespace))
-        signal = Emit(
-            origin=self._pod_id,
-            namespace=namespace,
-            room=None,
-            text=text,
-            attachments=attachments,
-            skip_sids=tuple(except_sids),
-        )
-        if callback is not None:
-            if len(rooms) != 1 or pod_of(rooms[0]) is None:
-                raise ValueError("A callback can be asked of one session only.")
-            signal = signal.model_copy(update={"reply_to": self._await_ack(callback)})
+        if callback is not None and (len(rooms) != 1 or pod_of(rooms[0]) is None):
+            raise ValueError("A callback can be asked of one session only.")
+        text, attachments = encode_event(namespace, name_and_arguments)
+        reply_to = None if callback is None else self._await_ack(callback)
         for number, one in enumerate(rooms):
-            addressed = signal.model_copy(update={"room": one, "except_rooms": tuple(rooms[:number])})
-            await self._send(namespace, one, encode_signal(addressed))
+            signal = Emit(
+                self._pod_id, namespace, one, text, attachments, tuple(rooms[:number]), tuple(except_sids), reply_to
+            )
+            await self._send(namespace, one, encode_signal(signal))
 
     async def _send(self, namespace: str, room: str | None, signal: bytes) -> None:
         pod_id = pod_of(room)
-        if pod_id is None and len(self.audience(namespace, room)):
+        if pod_id is None and self.has_members(room, namespace):
             self._own_emits_under_way += 1
             self._own_emits_heard.clear()
         if room is None:
@@ -254,7 +249,8 @@ class BrokerManager(LocalManager):
     # -- what python-socketio asks: connecting and disconnecting ----------------------------------------------------
 
     def _is_here(self, sid: str, namespace: str) -> bool:
-        return bool(self.is_connected(sid, namespace) or self.is_pre_connected(sid, namespace))
+        member = self._member(sid, namespace)
+        return member is not None and member.stage is not Stage.LEAVING
 
     async def can_disconnect(self, sid: str, namespace: str) -> bool:
         """Whether the session is on this pod; if not, its pod is asked to disconnect it."""
@@ -320,7 +316,7 @@ class BrokerManager(LocalManager):
         signal = CloseRoom(origin=self._pod_id, namespace=namespace, room=room, reply_to=ack_id)
         try:
             await self._broker.signal_room(broker_room(namespace, room), encode_signal(signal))
-            if len(self.audience(namespace, room)):  # then this pod hears it, too
+            if self.has_members(room, namespace):  # then this pod hears it, too
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(OWN_SIGNAL_SECONDS):
                         await closed.wait()

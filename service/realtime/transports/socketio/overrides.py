@@ -84,7 +84,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     def __init__(self, core: Engine, **options: Any) -> None:
         self._core = core
         self._attempts: dict[str, int] = {}
-        self.slow_notice: str | None = None  # the packet that tells a client that it was too slow
+        self.slow_notice = b""  # the packet that tells a client that it was too slow
         self.manager_initialized = False
         super().__init__(serializer=StrictPacket, **options)
         core.attach(self)
@@ -113,7 +113,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
 
     def on_slow(self, connection: Connection) -> None:
         """See `Application`."""
-        frame = b"" if self.slow_notice is None else packets.message_frame(self.slow_notice)
+        frame = packets.text_frame(self.slow_notice) if self.slow_notice else b""
         connection.close("slow client", frames.TRY_AGAIN_LATER, "Messages waited too long.", frame)
 
     # -- what python-socketio does otherwise ------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Who is in which room on this pod: what python-socketio's manager keeps, small and quick to leave."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum, auto
 
 from realtime.transports.engineio.connection import Connection
@@ -116,17 +116,22 @@ class Namespace:
         self, room: str | None, except_rooms: Collection[str] = (), except_sids: Collection[str] = ()
     ) -> Audience:
         """Who hears what is said in a room, without members of others."""
-        others = [self.rooms[other].members for other in except_rooms if other in self.rooms]
         if except_rooms or except_sids:
+            others = [self.rooms[other].members for other in except_rooms if other in self.rooms]
             except_sids = {*except_sids, *(sid for sid in except_rooms if self.find(sid) is not None)}
-        if not others and not except_sids:
-            if room is None:
-                return self.everybody.audience()
-            members = self.rooms.get(room)
-            if members is not None:
-                return members.audience()
-            member = self.find(room)
-            return NOBODY if member is None else Audience((member.connection,))
+            if others or except_sids:
+                return self._audience_without(room, others, except_sids)
+        if room is None:
+            return self.everybody.audience()
+        members = self.rooms.get(room)
+        if members is not None:
+            return members.audience()
+        member = self.find(room)
+        return NOBODY if member is None else Audience((member.connection,))
+
+    def _audience_without(
+        self, room: str | None, others: Sequence[Mapping[str, Member]], except_sids: Collection[str]
+    ) -> Audience:
         return Audience(
             member.connection
             for member in self.members_in(room)

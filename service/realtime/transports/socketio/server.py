@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from socketio import packet
-
 from realtime.protocol.disconnects import SLOW_CLIENT, Closing
 from realtime.settings import HttpSettings, SocketSettings
 from realtime.telemetry.metrics import Metrics
 from realtime.transports.engineio.engine import Engine
 from realtime.transports.socketio.manager import BrokerManager
 from realtime.transports.socketio.overrides import SocketServer
-from realtime.transports.socketio.packets import StrictPacket
 from realtime.transports.socketio.sids import new_sid
+from realtime.transports.socketio.signals import encode_event
 
 SOCKETIO_PATH: Final = "socket.io"
 
@@ -35,7 +33,7 @@ def make_socketio_server(manager: BrokerManager, pod_id: str, engine: Engine) ->
     )
     # Documented to be replaced; see `sids` for why.
     server.eio.generate_id = lambda: new_sid(pod_id)
-    server.slow_notice = StrictPacket(packet.EVENT, ["connection:closing", notice_of(SLOW_CLIENT)]).encode()
+    server.slow_notice, _ = encode_event("/", ["connection:closing", notice_of(SLOW_CLIENT)])
     return server
 
 

@@ -7,6 +7,7 @@ import re
 import secrets
 from typing import Final
 
+SID_LENGTH: Final = 16 + 1 + 8
 _SID: Final = re.compile(r"[A-Za-z0-9_-]{16}\.([A-Za-z0-9_-]{8})")
 
 
@@ -22,5 +23,7 @@ def new_sid(pod_id: str) -> str:
 
 def pod_of(sid: object) -> str | None:
     """The pod of a session id; None for what is not one of our session ids, such as a room's name."""
-    match = _SID.fullmatch(sid) if isinstance(sid, str) else None
+    if not isinstance(sid, str) or len(sid) != SID_LENGTH:
+        return None
+    match = _SID.fullmatch(sid)
     return match[1] if match else None
