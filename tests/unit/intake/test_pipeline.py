@@ -1,5 +1,6 @@
 """A partition's records: each becomes messages or a dead letter, in order, and none holds up those behind it."""
 
+import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from realtime.delivery.publisher import Publisher
 from realtime.errors import RedisUnavailable
 from realtime.events.envelope import Event
 from realtime.intake.dead_letter import DeadLetter
-from realtime.intake.pipeline import Pipeline
+from realtime.intake.pipeline import RECORDS_A_TURN, Pipeline
 from realtime.intake.record import Partition, Record
 from realtime.protocol.messages import Message
 from realtime.protocol.rooms import ADMIN_DASHBOARD
@@ -84,6 +85,21 @@ async def test_records_are_published_in_their_order(pipeline: Pipeline, hub: Mem
     outcome = await pipeline.handle(PARTITION, NO_POSITION, [order(offset) for offset in range(10)])
     assert told_to_admins(hub) == [f"o-{offset}" for offset in range(10)]
     assert outcome == Outcome(position=9, published=30)
+
+
+async def test_while_a_large_batch_is_prepared_others_have_their_turn(pipeline: Pipeline) -> None:
+    turns = 0
+
+    async def have_a_turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(have_a_turn())
+    await pipeline.handle(PARTITION, NO_POSITION, [order(offset) for offset in range(10 * RECORDS_A_TURN)])
+    other.cancel()
+    assert turns >= 10
 
 
 async def test_a_record_becomes_what_the_router_makes_of_it(pipeline: Pipeline, hub: MemoryHub) -> None:

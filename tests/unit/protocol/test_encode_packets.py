@@ -61,13 +61,14 @@ def test_parts_that_exist_one_after_the_other_are_not_taken_for_each_other() -> 
     assert said == [f"text {number}" for number in range(50)]
 
 
-def test_a_part_that_messages_share_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_that_messages_share_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = []
-    stock = Announcement.model_dump_json
-    monkeypatch.setattr(Announcement, "model_dump_json", lambda self, **how: encoded.append(1) or stock(self, **how))
-    shared = announcement()
-    encode_packets([Message(name, ("r",), (shared,)) for name in ("a", "b", "c")])
+    ours = Announcement.json_fields
+    monkeypatch.setattr(Announcement, "json_fields", lambda self: encoded.append(1) or ours(self))
+    shared = (announcement(),)
+    first, *others = encode_packets([Message(name, ("r",), shared) for name in ("a", "b", "c")])
     assert len(encoded) == 1
+    assert [read_packet(other)[1] for other in others] == [read_packet(first)[1]] * 2
 
 
 def test_nothing_to_say_is_no_packets() -> None:

@@ -5,6 +5,8 @@ import pytest
 from realtime.events.catalog import FACTS
 from realtime.events.envelope import Event
 from realtime.events.fact import Fact
+from realtime.events.order import OrderUpdated
+from realtime.protocol.messages import encode_packets
 from realtime.routing.routes import Router
 from unit.fakes import NOON_MS
 from unit.records import LEAST, MOST
@@ -40,6 +42,16 @@ def test_whoever_receives_an_event_receives_all_its_fields(event_type: str) -> N
     for name, _, data in tell(event_type, **fields):
         if name != "notification":
             assert {key: data[key] for key in fields} == fields
+
+
+def test_a_fact_that_extends_another_is_told_as_that_one() -> None:
+    class Extended(OrderUpdated):
+        pass
+
+    fields = {"order_id": "o-1", "user_id": "u", "status": "paid"}
+    events = [Event("e-1", "order.updated", kind(**fields), NOON_MS) for kind in (Extended, OrderUpdated)]
+    extended, plain = (encode_packets(Router(10).route(event)) for event in events)
+    assert extended == plain
 
 
 def test_a_fact_without_a_route_is_told_by_its_name() -> None:

@@ -1,0 +1,91 @@
+"""What comes out of one chunk is told at once, in its order, and never twice."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from realtime.broker.base import Delivery
+from realtime.broker.redis_subscriber import RedisSubscriber
+from realtime.redis.keys import Keys
+from realtime.settings import RedisSettings
+
+
+class Calls:
+    """A listener that writes down what it was told in each call."""
+
+    def __init__(self) -> None:
+        self.told: list[list[str] | bytes] = []
+
+    def on_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        self.told.append([f"{d.room} {d.packet.decode()}" for d in deliveries])
+
+    def on_signal(self, signal: bytes) -> None:
+        self.told.append(signal)
+
+
+def message(room: str, offset: int, epoch: str = "e") -> list[bytes]:
+    return [b"message", f"p:{{0}}:room:{room}".encode(), f"1 {epoch} {offset} 1 -\n{offset}".encode()]
+
+
+def signal(channel: bytes, text: bytes) -> list[bytes]:
+    return [b"message", channel, b"S" + text]
+
+
+@pytest.fixture
+async def subscriber() -> RedisSubscriber:
+    """One that follows the rooms `a` and `b`."""
+    unused: Any = None
+    subscriber = RedisSubscriber(unused, RedisSettings(), Keys("p"), "pod", unused)
+    joining = asyncio.create_task(subscriber.subscribe(["a", "b"]))
+    await asyncio.sleep(0)
+    joining.cancel()
+    return subscriber
+
+
+def hear(subscriber: RedisSubscriber, *replies: list[bytes]) -> list[list[str] | bytes]:
+    calls = Calls()
+    subscriber._hear(replies, calls)
+    return calls.told
+
+
+def test_all_messages_of_a_chunk_are_told_in_one_call(subscriber: RedisSubscriber) -> None:
+    assert hear(subscriber, message("a", 1), message("b", 2), message("a", 3)) == [["a 1", "b 2", "a 3"]]
+
+
+def test_a_signal_comes_behind_what_was_said_before_it_and_before_the_rest(subscriber: RedisSubscriber) -> None:
+    told = hear(
+        subscriber,
+        signal(b"p:pod:pod", b"first"),
+        message("a", 1),
+        message("b", 2),
+        signal(b"p:{0}:room:a", b"second"),
+        signal(b"p:pods", b"third"),
+        message("a", 3),
+    )
+    assert told == [b"first", ["a 1", "b 2"], b"second", b"third", ["a 3"]]
+
+
+def test_what_was_told_is_not_told_again(subscriber: RedisSubscriber) -> None:
+    assert hear(subscriber, message("a", 1), message("a", 1), message("b", 1)) == [["a 1", "b 1"]]
+    assert hear(subscriber, message("a", 1), message("b", 1), message("a", 2)) == [["a 2"]]
+    assert hear(subscriber, message("a", 2)) == []
+
+
+def test_in_a_new_order_small_offsets_are_new(subscriber: RedisSubscriber) -> None:
+    assert hear(subscriber, message("a", 9), message("a", 1, "new"), message("a", 1, "new")) == [["a 9", "a 1"]]
+
+
+def test_what_is_unreadable_takes_nothing_along(subscriber: RedisSubscriber) -> None:
+    garbage = [b"message", b"p:{0}:room:a", b"\xff"]
+    assert hear(subscriber, message("a", 1), garbage, message("a", 2)) == [["a 1", "a 2"]]
+
+
+def test_a_room_that_nobody_follows_is_not_told(subscriber: RedisSubscriber) -> None:
+    assert hear(subscriber, message("other", 1), message("a", 2)) == [["a 2"]]
+
+
+def test_a_heartbeat_is_nobody_elses_business(subscriber: RedisSubscriber) -> None:
+    assert hear(subscriber, message("a", 1), [b"message", b"p:pod:pod", b"H"], message("a", 2)) == [["a 1", "a 2"]]
+    assert subscriber.heard_seconds_ago() < 5

@@ -1,0 +1,140 @@
+"""What we rely on in redis-py, and what we do better than it: packing, and reading many replies at a time."""
+
+import asyncio
+import inspect
+import itertools
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from redis.asyncio.connection import AbstractConnection, Connection
+from redis.exceptions import InvalidResponse
+
+from realtime.redis.connection import PushedReplies, QuickPacking, connect_redis
+from realtime.settings import RedisSettings
+
+MESSAGE = b"*3\r\n$7\r\nmessage\r\n$1\r\nr\r\n$%d\r\n%b\r\n"
+
+
+def message(payload: bytes) -> bytes:
+    return MESSAGE % (len(payload), payload)
+
+
+def listen() -> tuple[asyncio.StreamReader, PushedReplies]:
+    stream = asyncio.StreamReader()
+    connection: Any = SimpleNamespace(_reader=stream)
+    return stream, PushedReplies(connection)
+
+
+# --- what an upgrade of redis-py might change
+
+
+def test_redis_py_keeps_its_stream_where_we_take_it_from() -> None:
+    told = (
+        "redis-py no longer keeps a connection's StreamReader in `_reader`: "
+        "find where, and say so in `_stream_of`, realtime/redis/connection.py"
+    )
+    assert hasattr(Connection(), "_reader"), told
+    assert "self._reader = reader" in inspect.getsource(Connection._connect), told
+
+
+def test_redis_py_packs_each_command_by_pack_command() -> None:
+    told = "redis-py no longer packs by `pack_command`: see `QuickPacking`, realtime/redis/connection.py"
+    for sends in (AbstractConnection.send_command, AbstractConnection.pack_commands):
+        assert "self.pack_command(" in inspect.getsource(sends), told
+
+
+# --- packing
+
+arguments = st.lists(st.binary(max_size=20) | st.text(max_size=20) | st.integers() | st.floats(), max_size=5)
+
+
+class PackingConnection(QuickPacking, Connection):
+    pass
+
+
+@given(st.sampled_from(["GET", "SCRIPT LOAD", b"GET", b"CLIENT KILL"]), arguments)
+def test_a_command_has_the_bytes_that_redis_py_gives_it(name: str | bytes, arguments: list[Any]) -> None:
+    ours = b"".join(PackingConnection().pack_command(name, *arguments))
+    assert ours == b"".join(Connection().pack_command(name, *arguments))
+
+
+def test_the_pods_connections_pack_in_this_way() -> None:
+    client = connect_redis(RedisSettings(url=SecretStr("redis://nowhere")))
+    assert isinstance(client.connection_pool.make_connection(), QuickPacking)
+
+
+# --- reading
+
+
+async def test_all_replies_of_a_chunk_come_at_once() -> None:
+    stream, replies = listen()
+    stream.feed_data(message(b"a") + message(b"b\r\n") + message(b""))
+    assert await replies.read(1_000) == [[b"message", b"r", payload] for payload in (b"a", b"b\r\n", b"")]
+
+
+@pytest.mark.parametrize("max_bytes", [1, 2, 7, 36, 37, 38, 1_000])
+async def test_however_it_is_cut_a_reply_comes_once_and_whole(max_bytes: int) -> None:
+    stream, replies = listen()
+    said = [b"%d" % number * 10 for number in range(50)]
+    stream.feed_data(b"".join(map(message, said)))
+    heard: list[bytes] = []
+    while len(heard) < len(said):
+        heard += [payload for _, _, payload in await replies.read(max_bytes)]
+    assert heard == said
+
+
+async def test_a_connection_that_ends_says_so() -> None:
+    stream, replies = listen()
+    stream.feed_data(message(b"a")[:-5])
+    stream.feed_eof()
+    assert await replies.read(1_000) == []
+    with pytest.raises(OSError, match="closed"):
+        await replies.read(1_000)
+
+
+@pytest.mark.parametrize("said", [b"-NOPERM this channel\r\n", b"+OK\r\n", b":1\r\n", b"$-1\r\n", b"?\r\n"])
+async def test_what_is_no_message_is_an_error(said: bytes) -> None:
+    stream, replies = listen()
+    stream.feed_data(said)
+    with pytest.raises(InvalidResponse):
+        await replies.read(1_000)
+
+
+async def test_who_reads_a_flood_lets_others_have_their_turn() -> None:
+    stream, replies = listen()
+    stream.feed_data(message(b"x" * 100) * 100)
+    turns = 0
+
+    async def have_a_turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(have_a_turn())
+    heard = 0
+    while heard < 100:
+        heard += len(await replies.read(1_000))
+    other.cancel()
+    assert turns >= 10
+
+
+async def test_who_gives_up_waiting_loses_nothing() -> None:
+    stream, replies = listen()
+    stream.feed_data(message(b"x" * 100) * 10)
+    heard: list[list[bytes]] = []
+    for turns in itertools.cycle(range(4)):
+        if len(heard) == 10:
+            break
+        reading = asyncio.ensure_future(replies.read(200))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading])
+        if not reading.cancelled():
+            heard += reading.result()
+    assert len(heard) == 10
