@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.registry import Collector
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -88,14 +89,12 @@ def _metrics() -> str:
         "|---|---|---|---|",
     ]
     for metric in _own_metrics():
-        (family,) = metric.describe()
+        (family,) = metric.describe() if isinstance(metric, MetricWrapperBase) else metric.collect()
         name = family.name + ("_total" if family.type == "counter" else "")
-        labels = ", ".join(f"`{label}`" for label in metric._labelnames) or "-"  # noqa: SLF001 - there is no public way
+        labels = ", ".join(f"`{label}`" for label in getattr(metric, "_labelnames", ())) or "-"
         lines.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
     return "\n".join(lines) + "\n"
 
 
-def _own_metrics() -> Iterator[MetricWrapperBase]:
-    for metric in vars(Metrics()).values():
-        if isinstance(metric, MetricWrapperBase):
-            yield metric
+def _own_metrics() -> Iterator[Collector]:
+    return (metric for name, metric in vars(Metrics()).items() if name != "registry")

@@ -4,17 +4,17 @@ import re
 from pathlib import Path
 
 import pytest
-from prometheus_client import generate_latest
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 import realtime
+from realtime.telemetry.counting import QuickCounter, QuickHistogram
 from realtime.telemetry.metrics import LATENCY_BUCKETS_SECONDS, Metrics
+from unit.counts import count
 
-COLLECTORS: dict[str, MetricWrapperBase] = {
-    name: value for name, value in vars(Metrics()).items() if isinstance(value, MetricWrapperBase)
-}
+COLLECTORS: dict[str, Collector] = {name: value for name, value in vars(Metrics()).items() if name != "registry"}
 FAMILIES: dict[str, Metric] = {name: next(iter(collector.collect())) for name, collector in COLLECTORS.items()}
 UNITS = ("seconds", "bytes", "records", "partitions", "connections", "ratio")
 UNCOUNTABLE = {"user", "user_id", "room", "event_id", "id", "sid", "socket_id", "session", "offset", "product", "order"}
@@ -66,7 +66,24 @@ def test_the_buckets_of_latency_stand_around_the_objective_of_half_a_second() ->
 def test_a_process_may_hold_several_pods() -> None:
     first, second = Metrics(), Metrics()
     first.deliveries.inc(5)
-    assert second.deliveries._value.get() == 0
+    assert (count(first.deliveries), count(second.deliveries)) == (5, 0)
+
+
+def test_quick_metrics_say_what_those_of_the_library_say() -> None:
+    registry, library = CollectorRegistry(), CollectorRegistry()
+    counter, histogram = QuickCounter("c_total", "C.", registry), QuickHistogram("h", "H.", (0.1, 1, 2.5), registry)
+    their_counter = Counter("c_total", "C.", registry=library)
+    their_histogram = Histogram("h", "H.", buckets=(0.1, 1, 2.5), registry=library)
+    for value in (0, 0.05, 0.1, 0.5, 1, 2, 2.5, 3, 1e9):
+        for one in (histogram, their_histogram):
+            one.observe(value)
+        for each in (counter, their_counter):
+            each.inc(3)
+
+    def lines(of: CollectorRegistry) -> list[str]:
+        return [line for line in generate_latest(of).decode().splitlines() if "_created" not in line]
+
+    assert lines(registry) == lines(library)
 
 
 def test_prometheus_can_read_them_all() -> None:

@@ -11,8 +11,8 @@ from realtime.transports.engineio.exchange import MAX_INBOX, PollOverlap
 from realtime.transports.engineio.hub import State
 from realtime.transports.engineio.outbox import Audience
 from realtime.transports.engineio.packets import text_frame
-from unit.engineio.client import client_frame, client_text
-from unit.engineio.transport import FakeHub, FakeTransport
+from unit.transports.engineio.client import client_frame, client_text
+from unit.transports.engineio.transport import FakeHub, FakeTransport
 
 KB = 1_024
 

@@ -6,7 +6,7 @@ import random
 
 from realtime.transports.engineio.connection import Connection
 from realtime.transports.engineio.outbox import Audience
-from unit.engineio.transport import FakeHub, FakeTransport
+from unit.transports.engineio.transport import FakeHub, FakeTransport
 
 
 async def turn() -> None:
