@@ -26,7 +26,7 @@ from realtime.protocol.rooms import ADMIN_DASHBOARD
 from realtime.redis.connection import connect_redis
 from realtime.redis.keys import Keys
 from realtime.routing.routes import Router
-from realtime.server import make_server
+from realtime.server import make_server, settle_memory
 from realtime.settings import Role, Settings
 from realtime.telemetry.metrics import Metrics
 from realtime.transports.engineio.http import http_protocol
@@ -126,6 +126,7 @@ class Pod:
             ]
             if self._intake is not None:
                 background.append(tasks.create_task(self._intake.run(), name="intake"))
+            settle_memory()
             await self._server.serve()
             for task in background:
                 task.cancel()
