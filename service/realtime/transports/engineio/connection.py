@@ -204,7 +204,7 @@ class Connection(asyncio.Protocol):
     def _take(self, message: "str | bytes | _End") -> None:
         if self._inbox is None:
             self._inbox = deque((message,))
-            self.hub.start(self._handle_inbox(self._inbox))
+            self.hub.start(self, self._handle_inbox(self._inbox))
         else:
             self._inbox.append(message)
 

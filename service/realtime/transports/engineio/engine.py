@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
@@ -26,6 +27,8 @@ FIRST_PING: Final = (0.5, 0.9)
 # A deadline is met to a twentieth of a ping's.
 TICKS_PER_PING: Final = 20
 LONGEST_TICK_SECONDS: Final = 1.0
+# Of those who come or go, how many are served in one turn of the event loop.
+PATIENT_PER_TURN: Final = 8
 SHUTDOWN_CHECK_SECONDS: Final = 0.02
 
 
@@ -79,6 +82,7 @@ class Engine:
         self._new_id = new_id
         self._metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
+        self._patient: deque[Coroutine[Any, Any, None]] = deque()
         self._strangers: dict[Connection, float] = {}  # not admitted yet -> until when; the oldest first
 
     def attach(self, application: Application) -> None:
@@ -151,7 +155,7 @@ class Engine:
             connection.shutdown()
         until = asyncio.get_running_loop().time() + GOODBYE_SECONDS
         # Not an event, which each connection would have to set at its end.
-        while (self.connections or self._tasks) and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
+        while (self.connections or self._tasks or self._patient) and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
             await asyncio.sleep(SHUTDOWN_CHECK_SECONDS)
 
     # -- what connections ask (`Hub`) -------------------------------------------------------------------------------
@@ -160,8 +164,22 @@ class Engine:
         """See `Hub`."""
         self.outbox.pace += 1
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """See `Hub`."""
+    def start(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
+        """See `Hub`. Thousands that come or go at once wait for one another, so that those who stay do not."""
+        if connection.is_open and connection not in self._strangers:
+            self._run(work)
+            return
+        self._patient.append(work)
+        if len(self._patient) == 1:
+            asyncio.get_running_loop().call_soon(self._run_patient)
+
+    def _run_patient(self) -> None:
+        for _ in range(min(PATIENT_PER_TURN, len(self._patient))):
+            self._run(self._patient.popleft())
+        if self._patient:
+            asyncio.get_running_loop().call_soon(self._run_patient)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -42,8 +42,8 @@ class Hub(Protocol[C_contra]):
         """Some connection can be written to directly now, or no longer."""
         ...
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something beside the network's callbacks."""
+    def start(self, connection: C_contra, work: Coroutine[Any, Any, None]) -> None:
+        """Run what a connection has to do beside the network's callbacks, soon."""
         ...
 
     def forget(self, connection: C_contra) -> None:

@@ -104,7 +104,7 @@ class FakeHub:
     def pace_changed(self) -> None:
         self.outbox.pace += 1
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
