@@ -18,7 +18,8 @@ def route_inventory_updated(event: Event, fact: InventoryUpdated, default_thresh
     key = f"inventory:{fact.product_id}"
     messages = [
         Message("inventory:updated", (INVENTORY_UPDATES, product_room(fact.product_id)), parts, key),
-        Message("admin:inventory:updated", (ADMIN_DASHBOARD,), parts, key),
+        # A key of its own: an admin may hear both.
+        Message("admin:inventory:updated", (ADMIN_DASHBOARD,), parts, f"admin:{key}"),
     ]
     if is_low or is_out:
         alert = StockAlert(alert="out" if is_out else "low", threshold=threshold)

@@ -82,7 +82,7 @@ def test_a_client_that_is_behind_may_be_spared_all_but_the_latest_stock_of_each_
     messages = Router(DEFAULT_THRESHOLD).route(make_event("inventory.updated", productId="p-9", stock=0))
     assert [(message.name, message.conflation_key) for message in messages] == [
         ("inventory:updated", "inventory:p-9"),
-        ("admin:inventory:updated", "inventory:p-9"),
+        ("admin:inventory:updated", "admin:inventory:p-9"),
         ("admin:inventory:alert", None),
     ]
 
