@@ -38,7 +38,7 @@ async def cluster(make_cluster: MakeCluster) -> Cluster:
             # Nothing of what is held against Kafka at the end may be trimmed.
             "REALTIME_HISTORY__MAX_MESSAGES_PER_ROOM": "20000",
             # A killed pod's sockets come back to two pods that are busy with everybody else's messages.
-            "REALTIME_SOCKETS__WAITING_MAX_MESSAGES": "20000",
+            "REALTIME_SOCKETS__WAITING_MAX_BYTES": "16000000",
         },
     )
 

@@ -9,13 +9,14 @@ publishes 121 to 130 with `after=120`; 110 lies behind 120, so nothing is publis
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 # The position of a partition from which nothing was ever published.
 NO_POSITION: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
+# What is made for each record is not frozen: that would cost a call for each field. Nobody changes it.
+@dataclass(slots=True)
 class Publication:
     """One message on its way into rooms: a finished Socket.IO packet, and what pods must know beside it.
 
@@ -30,8 +31,7 @@ class Publication:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A message that has come out of a room on this pod.
 
     `offset` is its place in the total order of one Redis primary and `epoch` names that order: after Redis has lost its
@@ -49,7 +49,7 @@ class Delivery:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PublishedRecord:
     """What one Kafka record comes to: its offset in Kafka, and its publications, perhaps none."""
 

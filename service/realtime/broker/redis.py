@@ -1,7 +1,7 @@
 """Rooms shared through Redis: one script call publishes a batch, one pub/sub connection receives."""
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from typing import Final
 
@@ -39,25 +39,26 @@ class RedisBroker:
 
     async def publish_records(self, batch: RecordBatch) -> Outcome:
         """See `Broker.publish_records`."""
-        arguments: list[bytes | str | int] = []
+        messages: list[bytes | str] = []
         for record in batch.records:
-            arguments += (record.offset, len(record.publications))
-            arguments += _rooms_and_payloads(record.publications)
+            messages.append(b"@%d" % record.offset)
+            _write_messages(record.publications, messages)
         guard = self._keys.position(batch.topic, batch.partition)
-        status, position, published, skipped = await self._publish("position", guard, batch.after, arguments)
+        status, position, published, skipped = await self._publish("position", guard, batch.after, messages)
         return Outcome(position, behind=status == b"behind", published=published, skipped_records=skipped)
 
     async def publish_once(self, publications: Sequence[Publication], idempotency_key: str | None = None) -> bool:
         """See `Broker.publish_once`."""
-        arguments = [0, len(publications), *_rooms_and_payloads(publications)]
+        messages: list[bytes | str] = []
+        _write_messages(publications, messages)
         kind = "none" if idempotency_key is None else "once"
         guard = self._keys.idempotency(idempotency_key or "")
         seconds = self._history_settings.idempotency_key_seconds
-        status, *_ = await self._publish(kind, guard, seconds, arguments)
+        status, *_ = await self._publish(kind, guard, seconds, messages)
         return bool(status == b"ok")
 
     async def _publish(
-        self, guard_kind: str, guard: str, guard_value: int, records: list[bytes | str | int]
+        self, guard_kind: str, guard: str, guard_value: int, messages: list[bytes | str]
     ) -> tuple[bytes, int, int, int]:
         keys = [self._keys.epoch, self._keys.offset, guard]
         arguments = [
@@ -68,7 +69,7 @@ class RedisBroker:
             self._keys.history,
             self._history_settings.max_messages_per_room,
             self._history_settings.retention_seconds * 1_000,
-            *records,
+            *messages,
         ]
         with redis_errors("publish"):
             status, position, published, skipped = await self._script(keys=keys, args=arguments)
@@ -134,10 +135,12 @@ class RedisBroker:
         return self._subscriber.heard_seconds_ago()
 
 
-def _rooms_and_payloads(publications: Sequence[Publication]) -> Iterator[bytes | str | int]:
+def _write_messages(publications: Sequence[Publication], messages: list[bytes | str]) -> None:
+    """Append publications as the script reads them."""
     for publication in publications:
-        rooms = tuple(dict.fromkeys(publication.rooms))  # a stream takes an offset once
-        yield len(rooms)
-        for number, room in enumerate(rooms):
-            yield room
-            yield wire.encode(publication, rooms[:number])
+        if len(publication.rooms) == 1:
+            messages += ("+" + publication.rooms[0], wire.encode(publication))
+        else:
+            rooms = tuple(dict.fromkeys(publication.rooms))  # a stream takes an offset once
+            for number, room in enumerate(rooms):
+                messages += (("=" if number else "+") + room, wire.encode(publication, rooms[:number]))

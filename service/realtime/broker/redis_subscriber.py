@@ -17,7 +17,7 @@ from redis.asyncio.connection import AbstractConnection
 from realtime.broker import wire
 from realtime.broker.base import BrokerListener, Delivery
 from realtime.errors import RedisUnavailable
-from realtime.redis.connection import redis_errors
+from realtime.redis.connection import PushedReplies, redis_errors
 from realtime.redis.keys import Keys
 from realtime.settings import RedisSettings
 
@@ -28,6 +28,10 @@ SIGNAL: Final = b"S"
 HEARTBEAT: Final = b"H"
 # 500 channels to a command subscribe 729,000 rooms a second, one to a command 37,000.
 ROOMS_PER_COMMAND: Final = 500
+# What is read before others have their turn: some hundred messages, so one or two milliseconds of the loop's time.
+MAX_BYTES_A_TURN: Final = 65_536
+# The same for what is told of histories.
+MISSED_A_TURN: Final = 200
 # A pod that has not heard itself for this many heartbeats is deaf.
 DEAF_AFTER_HEARTBEATS: Final = 3
 
@@ -47,12 +51,17 @@ class _Subscription:
     What was published before the room was asked for counts as told. `epoch` is None until that is known.
     """
 
+    room: str
     ready: asyncio.Future[None]  # done: `subscribe` has returned, and from here on nothing may be missed
     epoch: str | None = None
     told_up_to: int = 0
 
-    def has_told(self, delivery: Delivery) -> bool:
-        return delivery.epoch == self.epoch and delivery.offset <= self.told_up_to
+    def takes(self, delivery: Delivery) -> bool:
+        """Whether it has not been told yet; from now on it has."""
+        if delivery.offset <= self.told_up_to and delivery.epoch == self.epoch:
+            return False
+        self.epoch, self.told_up_to = delivery.epoch, delivery.offset
+        return True
 
 
 class RedisSubscriber:
@@ -77,6 +86,7 @@ class RedisSubscriber:
         self._pod_id = pod_id
         self._read_history = read_history
         self._rooms: dict[str, _Subscription] = {}  # every wanted room
+        self._channels: dict[bytes, _Subscription] = {}  # the same by their channels
         self._leaving: dict[str, object] = {}
         self._is_connected = False  # else all rooms are subscribed to at once, when it is
         self._to_send: list[tuple[str, str]] = []  # (command, room), in the order in which they were asked for
@@ -94,7 +104,8 @@ class RedisSubscriber:
         for room in rooms:
             self._leaving.pop(room, None)
         for room in new:
-            self._rooms[room] = _Subscription(asyncio.get_running_loop().create_future())
+            subscription = _Subscription(room, asyncio.get_running_loop().create_future())
+            self._rooms[room] = self._channels[self._channel(room)] = subscription
         self._ask("SUBSCRIBE", new)
         waiting = [ready for room in rooms if not (ready := self._rooms[room].ready).done()]
         if waiting:
@@ -127,6 +138,9 @@ class RedisSubscriber:
                 await asyncio.sleep(self._settings.heartbeat_interval_seconds / 2)
             raise asyncio.CancelledError
 
+    def _channel(self, room: str) -> bytes:
+        return (self._keys.room + room).encode()
+
     # -- subscribing ------------------------------------------------------------------------------------------------
 
     def _ask(self, command: str, rooms: Sequence[str]) -> None:
@@ -150,6 +164,7 @@ class RedisSubscriber:
             del self._leaving[room]
             self._answered.discard(room)
             subscription = self._rooms.pop(room)
+            del self._channels[self._channel(room)]
             if not subscription.ready.done():
                 subscription.ready.set_result(None)  # who still waits for a room that was let go waits for nothing
         self._ask("UNSUBSCRIBE", left)
@@ -177,10 +192,10 @@ class RedisSubscriber:
             if subscription is not None:
                 if subscription.epoch is None:
                     subscription.epoch, subscription.told_up_to = epoch, newest
-                self._note_readiness(room, subscription)
+                self._note_readiness(subscription)
 
-    def _note_readiness(self, room: str, subscription: _Subscription) -> None:
-        if room in self._answered and subscription.epoch is not None and not subscription.ready.done():
+    def _note_readiness(self, subscription: _Subscription) -> None:
+        if subscription.room in self._answered and subscription.epoch is not None and not subscription.ready.done():
             subscription.ready.set_result(None)
 
     async def _newest(self) -> tuple[str, int]:
@@ -205,45 +220,45 @@ class RedisSubscriber:
                 await connection.send_command("SUBSCRIBE", *own, check_health=False)
             self._is_connected = True
             self._ask("SUBSCRIBE", list(self._rooms))
+            replies = PushedReplies(connection)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write(connection))
-                await self._catch_up(connection, own, listener)
+                await self._catch_up(replies, own, listener)
                 while True:
-                    self._hear(await self._read(connection), listener)
+                    self._hear(await self._read(replies), listener)
         finally:
             self._is_connected = False
             self._to_send = []
             self._answered.clear()
             await connection.disconnect(nowait=True)
 
-    async def _read(self, connection: AbstractConnection) -> list[bytes]:
+    async def _read(self, replies: PushedReplies) -> list[list[bytes]]:
         # The own heartbeat is on this connection: silence means that it is broken, whatever TCP says.
         heartbeat_seconds = self._settings.heartbeat_interval_seconds
-        with redis_errors("listen"):
-            reply: list[bytes] | None = await connection.read_response(
-                timeout=heartbeat_seconds * (DEAF_AFTER_HEARTBEATS - 1)
-            )
-            if reply is None:
-                # Or this pod was held up; then there is something to read by now.
-                reply = await connection.read_response(timeout=heartbeat_seconds)
-        if reply is None:
-            raise RedisUnavailable(f"nothing was heard for {DEAF_AFTER_HEARTBEATS} heartbeats, not even these")
-        return reply
+        # Or this pod was held up; then there is something to read by now, in the second time.
+        for patience_seconds in (heartbeat_seconds * (DEAF_AFTER_HEARTBEATS - 1), heartbeat_seconds):
+            with redis_errors("listen"), contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_seconds):
+                    return await replies.read(MAX_BYTES_A_TURN)
+        raise RedisUnavailable(f"nothing was heard for {DEAF_AFTER_HEARTBEATS} heartbeats, not even these")
 
-    async def _catch_up(self, connection: AbstractConnection, own: Iterable[str], listener: BrokerListener) -> None:
+    async def _catch_up(self, replies: PushedReplies, own: Iterable[str], listener: BrokerListener) -> None:
         """Tell what was missed, then what is heard meanwhile, without what is in both."""
         rooms = {room: subscription for room, subscription in self._rooms.items() if subscription.ready.done()}
         unconfirmed = {channel.encode() for channel in (*own, *(self._keys.room + room for room in rooms))}
         heard_meanwhile = []
         while unconfirmed:
-            reply = await self._read(connection)
-            heard_meanwhile.append(reply)
-            if reply[0] == b"subscribe":
-                unconfirmed.discard(reply[1])
+            heard = await self._read(replies)
+            heard_meanwhile.append(heard)
+            unconfirmed.difference_update(channel for kind, channel, _ in heard if kind == b"subscribe")
         if rooms:
-            self._tell(await self._read_missed(rooms), listener)
-        for reply in heard_meanwhile:
-            self._hear(reply, listener)
+            missed = await self._read_missed(rooms)
+            for start in range(0, len(missed), MISSED_A_TURN):
+                self._tell(missed[start : start + MISSED_A_TURN], listener)
+                await asyncio.sleep(0)
+        for heard in heard_meanwhile:
+            self._hear(heard, listener)
+            await asyncio.sleep(0)
         log.info("redis_subscribed", rooms=len(self._rooms))
 
     async def _read_missed(self, rooms: Mapping[str, _Subscription]) -> list[Delivery]:
@@ -267,31 +282,34 @@ class RedisSubscriber:
             log.info("redis_caught_up", messages=len(missed), up_to_offset=newest)
         return missed
 
-    def _hear(self, reply: list[bytes], listener: BrokerListener) -> None:
-        kind, channel, payload = reply
-        room = channel.decode().removeprefix(self._keys.room)
-        if kind == b"subscribe":
-            subscription = self._rooms.get(room)
-            if subscription is not None:
-                self._answered.add(room)
-                self._note_readiness(room, subscription)
-        elif kind != b"message":
-            pass  # the answer to UNSUBSCRIBE
-        elif payload == HEARTBEAT:
-            self._heard_at = time.monotonic()
-        elif payload.startswith(SIGNAL):
-            listener.on_signal(payload[len(SIGNAL) :])
-        else:
-            delivery = wire.read(room, payload)
-            if delivery is not None:
-                self._tell([delivery], listener)
-
-    def _tell(self, deliveries: Iterable[Delivery], listener: BrokerListener) -> None:
+    def _tell(self, missed: Iterable[Delivery], listener: BrokerListener) -> None:
         untold = []
-        for delivery in deliveries:
+        for delivery in missed:
             subscription = self._rooms.get(delivery.room)
-            if subscription is not None and not subscription.has_told(delivery):
-                subscription.epoch, subscription.told_up_to = delivery.epoch, delivery.offset
+            if subscription is not None and subscription.takes(delivery):
                 untold.append(delivery)
+        if untold:
+            listener.on_deliveries(untold)
+
+    def _hear(self, replies: Iterable[list[bytes]], listener: BrokerListener) -> None:
+        """Tell what was heard, in its order: all deliveries between two signals at once."""
+        untold: list[Delivery] = []
+        for kind, channel, payload in replies:
+            if kind == b"message":
+                subscription = self._channels.get(channel)
+                if payload == HEARTBEAT:
+                    self._heard_at = time.monotonic()
+                elif payload.startswith(SIGNAL):
+                    if untold:
+                        listener.on_deliveries(untold)
+                        untold = []
+                    listener.on_signal(payload[len(SIGNAL) :])
+                elif subscription is not None:
+                    delivery = wire.read(subscription.room, payload)
+                    if delivery is not None and subscription.takes(delivery):
+                        untold.append(delivery)
+            elif kind == b"subscribe" and (subscription := self._channels.get(channel)) is not None:
+                self._answered.add(subscription.room)
+                self._note_readiness(subscription)
         if untold:
             listener.on_deliveries(untold)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from realtime.events.fact import Fact
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Event:
     """A validated fact, past tense.
 

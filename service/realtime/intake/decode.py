@@ -34,6 +34,8 @@ class Decoder:
 
     def __init__(self, event_types: Mapping[str, str], max_bytes: int) -> None:
         self._event_types = event_types
+        # Not `model_validate`, which does the same in a third more time.
+        self._validators = {event_type: fact.__pydantic_validator__ for event_type, fact in FACTS.items()}
         self._max_bytes = max_bytes
 
     def event_type(self, record: Record) -> str | None:
@@ -55,18 +57,13 @@ class Decoder:
                 if not isinstance(data, dict):
                     raise InvalidEvent("the CloudEvents event has no JSON object as its data")
         try:
-            fact = FACTS[event_type].model_validate(data, by_alias=True, by_name=False)
+            fact = self._validators[event_type].validate_python(data, by_alias=True, by_name=False)
         except ValidationError as error:
             raise InvalidEvent(_tell(error)) from None
         if not 0 <= record.timestamp_ms <= MAX_TIMESTAMP_MS:
             raise InvalidEvent(f"the record's timestamp {record.timestamp_ms} is not in milliseconds since 1970")
-        return Event(
-            id=_event_id(record, attributes),
-            type=event_type,
-            fact=fact,
-            occurred_ms=record.timestamp_ms,
-            traceparent=_traceparent(record.headers),
-        )
+        event_id, traceparent = _event_id(record, attributes), _traceparent(record.headers)
+        return Event(event_id, event_type, fact, record.timestamp_ms, traceparent)
 
     def _read(self, value: bytes | None) -> JsonObject:
         if value is None:
@@ -119,7 +116,10 @@ def _event_id(record: Record, attributes: Mapping[str, object] | None) -> str:
 
 
 def _traceparent(headers: Mapping[str, bytes]) -> str | None:
-    text = headers.get("traceparent", b"").decode("ascii", "replace")
+    header = headers.get("traceparent")
+    if not header:
+        return None
+    text = header.decode("ascii", "replace")
     return text if TRACEPARENT.fullmatch(text) else None
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(NamedTuple):
     """A topic's partition; its records are in order."""
 
     topic: str
@@ -15,7 +15,7 @@ class Partition:
         return f"{self.topic}:{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record:
     """Kafka's bytes, unread. `timestamp_ms` is Kafka's own, in milliseconds since the Unix epoch."""
 
@@ -29,4 +29,4 @@ class Record:
     @property
     def place(self) -> str:
         """Where it stands, for people and as the id of last resort: `topic:partition:offset`."""
-        return f"{self.partition}:{self.offset}"
+        return f"{self.partition.topic}:{self.partition.number}:{self.offset}"

@@ -2,30 +2,29 @@
 
 from typing import Final
 
-from realtime.clock import iso_utc
 from realtime.events.envelope import Event
 from realtime.events.order import OrderCancelled, OrderCreated, OrderFact, OrderUpdated
 from realtime.protocol.messages import Message, Notification, Priority
 from realtime.protocol.rooms import ADMIN_DASHBOARD, orders_room, user_room
 from realtime.routing.announcing import announce
 
-# status -> what its buyer reads, and how much it matters to them
+# status -> what its buyer reads of the order, and how much it matters to them
 STATUS_SENTENCES: Final[dict[str, tuple[str, Priority]]] = {
-    "pending": ("Order {order_id} has been received and waits for confirmation.", Priority.NORMAL),
-    "confirmed": ("Order {order_id} is confirmed.", Priority.NORMAL),
-    "paid": ("We have received the payment for order {order_id}.", Priority.NORMAL),
-    "payment_failed": ("The payment for order {order_id} has failed.", Priority.URGENT),
-    "processing": ("Order {order_id} is being prepared.", Priority.NORMAL),
-    "packed": ("Order {order_id} is packed.", Priority.NORMAL),
-    "shipped": ("Order {order_id} is on its way.", Priority.HIGH),
-    "out_for_delivery": ("Order {order_id} arrives today.", Priority.HIGH),
-    "delivered": ("Order {order_id} has been delivered.", Priority.HIGH),
-    "delayed": ("Order {order_id} is delayed.", Priority.HIGH),
-    "on_hold": ("Order {order_id} is on hold.", Priority.HIGH),
-    "cancelled": ("Order {order_id} has been cancelled.", Priority.HIGH),
-    "returned": ("Order {order_id} has come back to us.", Priority.NORMAL),
-    "refunded": ("Order {order_id} has been refunded.", Priority.NORMAL),
-    "failed": ("Order {order_id} could not be completed.", Priority.URGENT),
+    "pending": ("Order %s has been received and waits for confirmation.", Priority.NORMAL),
+    "confirmed": ("Order %s is confirmed.", Priority.NORMAL),
+    "paid": ("We have received the payment for order %s.", Priority.NORMAL),
+    "payment_failed": ("The payment for order %s has failed.", Priority.URGENT),
+    "processing": ("Order %s is being prepared.", Priority.NORMAL),
+    "packed": ("Order %s is packed.", Priority.NORMAL),
+    "shipped": ("Order %s is on its way.", Priority.HIGH),
+    "out_for_delivery": ("Order %s arrives today.", Priority.HIGH),
+    "delivered": ("Order %s has been delivered.", Priority.HIGH),
+    "delayed": ("Order %s is delayed.", Priority.HIGH),
+    "on_hold": ("Order %s is on hold.", Priority.HIGH),
+    "cancelled": ("Order %s has been cancelled.", Priority.HIGH),
+    "returned": ("Order %s has come back to us.", Priority.NORMAL),
+    "refunded": ("Order %s has been refunded.", Priority.NORMAL),
+    "failed": ("Order %s could not be completed.", Priority.URGENT),
 }
 
 
@@ -46,10 +45,15 @@ def route_order_created(event: Event, fact: OrderCreated) -> tuple[Message, ...]
 
 def route_order_updated(event: Event, fact: OrderUpdated) -> tuple[Message, ...]:
     """Tell the buyer and the admins how an order is doing."""
-    # Producers write states as they like: "Out for Delivery", OUT_FOR_DELIVERY.
-    status = fact.status.strip().lower().replace(" ", "_").replace("-", "_")
-    sentence, priority = STATUS_SENTENCES.get(status, ("Order {order_id} is now: {status}.", Priority.NORMAL))
-    text = sentence.format(order_id=fact.order_id, status=fact.status)
+    known = STATUS_SENTENCES.get(fact.status)
+    if known is None:
+        # Producers write states as they like: "Out for Delivery", OUT_FOR_DELIVERY.
+        known = STATUS_SENTENCES.get(fact.status.strip().lower().replace(" ", "_").replace("-", "_"))
+    if known is None:
+        text, priority = f"Order {fact.order_id} is now: {fact.status}.", Priority.NORMAL
+    else:
+        sentence, priority = known
+        text = sentence % fact.order_id
     if fact.tracking_number is not None:
         text += f" Tracking number: {fact.tracking_number}."
     return _tell(event, fact, "updated", "Order update", text, priority)
@@ -69,13 +73,14 @@ def route_order_cancelled(event: Event, fact: OrderCancelled) -> tuple[Message, 
 def _tell(
     event: Event, fact: OrderFact, verb: str, title: str, sentence: str, priority: Priority
 ) -> tuple[Message, ...]:
-    parts = (fact, announce(event, sentence, priority))
+    announcement = announce(event, sentence, priority)
+    parts = (fact, announcement)
     notification = Notification(
         event_id=event.id,
         title=title,
         message=sentence,
         priority=priority,
-        timestamp=iso_utc(event.occurred_ms),
+        timestamp=announcement.timestamp,
         type=event.type,
         order_id=fact.order_id,
     )

@@ -1,6 +1,11 @@
 """The one table: which event becomes which messages."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from realtime.events.envelope import Event
+from realtime.events.fact import Fact
 from realtime.events.inventory import InventoryUpdated
 from realtime.events.order import OrderCancelled, OrderCreated, OrderUpdated
 from realtime.events.product import ProductCreated, ProductUpdated
@@ -14,23 +19,20 @@ class Router:
     """Decides who is told what. `low_stock_threshold` counts where an event names none."""
 
     def __init__(self, low_stock_threshold: int) -> None:
-        self._low_stock_threshold = low_stock_threshold
+        self._routes: dict[type[Fact], Callable[[Event, Any], tuple[Message, ...]]] = {
+            OrderCreated: route_order_created,
+            OrderUpdated: route_order_updated,
+            OrderCancelled: route_order_cancelled,
+            InventoryUpdated: partial(route_inventory_updated, default_threshold=low_stock_threshold),
+            ProductCreated: route_product_created,
+            ProductUpdated: route_product_updated,
+        }
 
     def route(self, event: Event) -> tuple[Message, ...]:
         """Turn an event into the messages that tell of it, in the order in which they are to be sent."""
-        match event.fact:
-            case OrderCreated() as fact:
-                return route_order_created(event, fact)
-            case OrderUpdated() as fact:
-                return route_order_updated(event, fact)
-            case OrderCancelled() as fact:
-                return route_order_cancelled(event, fact)
-            case InventoryUpdated() as fact:
-                return route_inventory_updated(event, fact, self._low_stock_threshold)
-            case ProductCreated() as fact:
-                return route_product_created(event, fact)
-            case ProductUpdated() as fact:
-                return route_product_updated(event, fact)
-            case unrouted:
-                # A fact in the catalog without a route is our own omission, held by a test.
-                raise TypeError(f"no route for {type(unrouted).__name__}")
+        for kind in type(event.fact).__mro__:  # its own, or that of what it extends
+            route = self._routes.get(kind)
+            if route is not None:
+                return route(event, event.fact)
+        # A fact in the catalog without a route is our own omission, held by a test.
+        raise TypeError(f"no route for {type(event.fact).__name__}")

@@ -57,6 +57,7 @@ FINGERPRINTS: dict[Callable[..., Any], tuple[str, str]] = {
     Manager.get_rooms: ("56a1017f85af", "LocalManager keeps rooms otherwise."),
     Packet.decode: ("61ad7904b539", "StrictPacket reads strictly."),
     HttpToolsProtocol.connection_made: ("6efb565ff3d3", "A websocket of ours leaves it here, or it gets a deadline."),
+    HttpToolsProtocol._get_upgrade: ("7b1305aac7b8", "It takes one word where the RFC has a list."),
     HttpToolsProtocol.on_message_begin: ("96d377fdc7c2", "A websocket of ours leaves it here, or it gets a deadline."),
     HttpToolsProtocol.on_message_complete: (
         "1fbad42dc31f",

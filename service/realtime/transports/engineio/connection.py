@@ -35,8 +35,10 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_awaits_pong",
+        "_goodbye",
         "_inbox",
         "_is_held",
+        "_is_leaving",
         "_reader",
         "_transport",
         "_waiting",
@@ -59,7 +61,9 @@ class Connection(asyncio.Protocol):
         self.wheel_slot: set[Item] | None = None
         self._transport: asyncio.Transport | None = None
         self._reader: FrameReader | None = None
-        self._inbox: deque[str | bytes | _End] | None = None  # None: nothing is being handled
+        self._inbox: deque[str | bytes | _Goodbye | _End] | None = None  # None: nothing is being handled
+        self._goodbye: _Goodbye | None = None  # the client is gone; what it has said is still being read
+        self._is_leaving = False  # nothing more is read
         self._is_held = False  # nothing more is read until what has come is handled
         self._awaits_pong = False
         self._waiting: Waiting | None = None  # None: nothing waits
@@ -143,6 +147,8 @@ class Connection(asyncio.Protocol):
             for _ in range(FRAMES_PER_TURN):
                 frame = self._reader.next() if self._reader is not None else None
                 if frame is None:
+                    if self._goodbye is not None:
+                        self._leave(self._goodbye)
                     return
                 self._on_frame(frame)
                 if self.unhandled >= MAX_INBOX:
@@ -160,9 +166,10 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _go_on_reading(self) -> None:
-        if self._is_held and self._transport is not None and self.state is not State.CLOSED:
+        if self._is_held and self.state is not State.CLOSED:
             self._is_held = False
-            self._transport.resume_reading()
+            if self._transport is not None:
+                self._transport.resume_reading()
             self._read()
 
     def _on_frame(self, frame: frames.Frame) -> None:
@@ -180,7 +187,7 @@ class Connection(asyncio.Protocol):
 
     def receive(self, packet: str | bytes) -> None:
         """Take an Engine.IO packet from the client. Raises `ProtocolViolation`."""
-        if not self.is_open:
+        if not self.is_open or self._is_leaving:
             return
         if isinstance(packet, bytes):
             self._take(packet)
@@ -193,7 +200,7 @@ class Connection(asyncio.Protocol):
             case packets.BASE64:
                 self._take(packets.decode_base64(packet))
             case packets.CLOSE:
-                self.close(Reason.CLIENT_DISCONNECT)
+                self._leave(_Goodbye(Reason.CLIENT_DISCONNECT, frames.encode_close(frames.NORMAL_CLOSURE)))
             case packets.OPEN | packets.UPGRADE | packets.NOOP:
                 pass  # without meaning here, and harmless
             case packets.PING:
@@ -201,18 +208,20 @@ class Connection(asyncio.Protocol):
             case _:
                 raise ProtocolViolation(frames.PROTOCOL_ERROR, "This is not an Engine.IO packet.")
 
-    def _take(self, message: "str | bytes | _End") -> None:
+    def _take(self, message: "str | bytes | _Goodbye | _End") -> None:
         if self._inbox is None:
             self._inbox = deque((message,))
             self.hub.start(self, self._handle_inbox(self._inbox))
         else:
             self._inbox.append(message)
 
-    async def _handle_inbox(self, inbox: "deque[str | bytes | _End]") -> None:
+    async def _handle_inbox(self, inbox: "deque[str | bytes | _Goodbye | _End]") -> None:
         for number in itertools.count(1):
             message = inbox.popleft()
             if isinstance(message, _End):
                 await self.hub.on_close(self, message.reason)
+            elif isinstance(message, _Goodbye):
+                self._part(message)
             else:
                 try:
                     await self.hub.on_message(self, message)
@@ -275,8 +284,14 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the TCP connection is gone."""
-        self._close(Reason.TRANSPORT_CLOSE if exc is None else Reason.TRANSPORT_ERROR)
-        self._abort()
+        self._transport = None
+        if not self.is_open:
+            self._abort()
+            return
+        self._set_write(None)
+        self._goodbye = _Goodbye(Reason.TRANSPORT_CLOSE if exc is None else Reason.TRANSPORT_ERROR)
+        if not self._is_held and not self._is_leaving:  # else it has said more than was read, or handled
+            self._leave(self._goodbye)
 
     def shutdown(self) -> None:
         """uvicorn: the process ends."""
@@ -287,13 +302,11 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         code = frames.close_code(payload)
         if self.is_open:
-            self.hub.flush()
-            self._close(Reason.TRANSPORT_CLOSE)
             answer = frames.encode_frame(frames.CLOSE, b"") if code == frames.NO_STATUS else frames.encode_close(code)
-            self._transport.write(answer)
-        self._reader = None
-        self._transport.close()
-        self.hub.wheel.arm(self, GOODBYE_SECONDS)
+            self._leave(_Goodbye(Reason.TRANSPORT_CLOSE, answer))
+        else:
+            self._reader = None
+            self._transport.close()
 
     # -- polling ----------------------------------------------------------------------------------------------------
 
@@ -306,7 +319,10 @@ class Connection(asyncio.Protocol):
 
     def overlapped(self) -> None:
         """See `exchange.Session`."""
-        self.close(Reason.TRANSPORT_ERROR, last=packets.CLOSE_FRAME)
+        is_get_open = self.exchange is not None and self.exchange.is_get_open
+        self.close(Reason.TRANSPORT_ERROR, last=packets.CLOSE_FRAME if is_get_open else b"")
+        if not is_get_open:
+            self._abort()
 
     # -- closing ----------------------------------------------------------------------------------------------------
 
@@ -331,11 +347,33 @@ class Connection(asyncio.Protocol):
         elif self.exchange is None or not (self.exchange.is_get_open or self.has_waiting):
             self._abort()
 
+    def _leave(self, goodbye: "_Goodbye") -> None:
+        """The client goes, once what it has said before is handled: who says a thing and leaves means both."""
+        self._is_leaving = True
+        self._reader = None
+        if self._inbox is None:
+            self._part(goodbye)
+        else:
+            self._inbox.append(goodbye)
+
+    def _part(self, goodbye: "_Goodbye") -> None:
+        if not self.is_open:
+            return
+        self.hub.flush()
+        self._close(goodbye.reason)
+        if self._transport is not None:
+            self._transport.write(goodbye.answer)
+            self._transport.close()
+        elif self.exchange is None or not self.exchange.is_get_open:
+            self._abort()
+
     def fail(self, violation: ProtocolViolation) -> None:
         """The client broke the protocol: say so, and read nothing more of it (RFC 6455 section 7.1.7)."""
         self.close(Reason.TRANSPORT_ERROR, violation.code, str(violation))
         self._reader = None
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is None and (self.exchange is None or not self.exchange.is_get_open):
+            self._abort()
+        elif self._transport is not None and not self._transport.is_closing():
             # Closing at once would reset the connection if the client has sent more than we read, and it would never
             # learn why.
             if self._transport.can_write_eof():
@@ -368,6 +406,16 @@ class Connection(asyncio.Protocol):
         self._reader = None
         if self._transport is not None:
             self._transport.abort()
+
+
+class _Goodbye:
+    """Stands in the inbox behind the last message of a client that leaves; `answer` is what it still hears."""
+
+    __slots__ = ("answer", "reason")
+
+    def __init__(self, reason: str, answer: bytes = b"") -> None:
+        self.reason = reason
+        self.answer = answer
 
 
 class _End:

@@ -60,13 +60,15 @@ class Session(Protocol):
 class Exchange:
     """Exists until the session moves to a websocket."""
 
-    __slots__ = ("_get", "_post", "_probe", "_session")
+    __slots__ = ("_get", "_is_posting", "_probe", "_probes", "_room", "_session")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._get: asyncio.Future[None] | None = None
-        self._post: asyncio.Future[None] | None = None
-        self._probe: Peer | None = None
+        self._is_posting = False
+        self._room: asyncio.Future[None] | None = None  # done: there is room for another message
+        self._probe: Peer | None = None  # the one that was answered
+        self._probes: list[Peer] = []
 
     @property
     def is_get_open(self) -> bool:
@@ -99,29 +101,33 @@ class Exchange:
         if self._get is not None and not self._get.done():
             self._get.set_result(None)
 
-    async def post(self, body: bytes) -> None:
-        """Take the body of a POST; returns when there is room for another.
-
-        Raises `ProtocolViolation`, `PollOverlap`.
-        """
-        if self._post is not None:
+    def open_post(self) -> None:
+        """Begin a POST. Raises `PollOverlap`."""
+        if self._is_posting:
             self._session.overlapped()
             raise PollOverlap("There is a POST request for this session already.")
-        loop = asyncio.get_running_loop()
-        self._post = loop.create_future()
-        try:
-            for packet in packets.decode_payload(body):
-                self._session.receive(packet)
-                if self._session.unhandled >= MAX_INBOX:
-                    self._post = loop.create_future()
-                    await self._post
-        finally:
-            self._post = None
+        self._is_posting = True
+
+    async def take(self, body: bytes) -> None:
+        """Take the body of the POST; returns when there is room for another. Raises `ProtocolViolation`."""
+        for packet in packets.decode_payload(body):
+            self._session.receive(packet)
+            if self._session.unhandled >= MAX_INBOX:
+                self._room = asyncio.get_running_loop().create_future()
+                await self._room
+
+    def close_post(self) -> None:
+        """End the POST."""
+        self._is_posting = False
 
     def make_room(self) -> None:
         """Messages have been handled."""
-        if self._post is not None and not self._post.done():
-            self._post.set_result(None)
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def add_probe(self, probe: Peer) -> None:
+        """A websocket has come that may ask."""
+        self._probes.append(probe)
 
     def begin_upgrade(self, probe: Peer) -> bool:
         """A websocket asks whether it may take over; a GET under way is answered, so that nothing is in flight."""
@@ -131,14 +137,15 @@ class Exchange:
         self.wake()
         return True
 
-    def cancel_upgrade(self) -> None:
-        """The websocket does not take over after all."""
-        self._probe = None
+    def remove_probe(self, probe: Peer) -> None:
+        """A websocket does not take over after all."""
+        self._probes.remove(probe)
+        if self._probe is probe:
+            self._probe = None
 
     def end(self) -> None:
         """The session has ended; a GET under way is told so."""
-        probe, self._probe = self._probe, None
-        if probe is not None:
+        for probe in list(self._probes):
             probe.abandon()
         self.make_room()
         self.wake()

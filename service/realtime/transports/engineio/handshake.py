@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -17,6 +17,8 @@ POLLING: Final = "polling"
 WEBSOCKET: Final = "websocket"
 
 Headers = Mapping[bytes, bytes]
+# RFC 6455 sections 11.3.1 and 11.3.5, RFC 7230 section 5.4.
+_ONCE: Final = frozenset({b"sec-websocket-key", b"sec-websocket-version", b"host"})
 
 
 class Problem(Enum):
@@ -127,11 +129,16 @@ def cors_headers(headers: Headers, method: str) -> list[tuple[bytes, bytes]]:
     return answer
 
 
-def accept_websocket(headers: Headers, method: str, http_version: str) -> bytes:
+def accept_websocket(lines: Iterable[tuple[bytes, bytes]], method: str, http_version: str) -> bytes:
     """The answer to a websocket's opening handshake (RFC 6455 section 4.2). Raises `Refused`.
 
     Extensions and subprotocols that are offered are not taken up, which section 4.2.2 leaves to the server.
     """
+    headers: dict[bytes, bytes] = {}
+    for name, value in lines:
+        if name in headers and name in _ONCE:
+            raise Refused(Problem.BAD_REQUEST, f"{name.decode()} is there more than once")
+        headers[name] = value
     if method != "GET" or http_version != "1.1":
         raise Refused(Problem.BAD_REQUEST, "a websocket begins with GET and HTTP/1.1")
     if b"host" not in headers:

@@ -68,6 +68,15 @@ class _EngineHttpProtocol(HttpToolsProtocol):
         self.engine.wheel.disarm(self)
         super().connection_lost(exc)
 
+    def _get_upgrade(self) -> bytes | None:
+        # uvicorn takes the header for one word, and the last one for all; RFC 7230 section 6.7 makes it a list.
+        asked = dict.fromkeys((b"connection", b"upgrade"), b"")
+        for name, value in self.headers:
+            if name in asked:
+                asked[name] += b"," + value.lower()
+        words = {name: {word.strip() for word in value.split(b",")} for name, value in asked.items()}
+        return WEBSOCKET.encode() if b"upgrade" in words[b"connection"] and b"websocket" in words[b"upgrade"] else None
+
     # -- a websocket of ours ----------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
@@ -98,7 +107,7 @@ class _EngineHttpProtocol(HttpToolsProtocol):
         if query.transport != WEBSOCKET:
             raise Refused(Problem.BAD_REQUEST, "a websocket is asked for with transport=websocket")
         check_origin(headers, self.scope["scheme"], engine.http.cors_origins)
-        answer = accept_websocket(headers, method, self.scope["http_version"])
+        answer = accept_websocket(self.scope["headers"], method, self.scope["http_version"])
         self._limit_kernel_buffer()
         reader = engine.new_reader()
         # uvicorn is just handling the parser's exception, which says where the request ended.

@@ -97,15 +97,18 @@ class PollingApp:
         return exchange.close_get()
 
     async def _post(self, connection: Connection, exchange: Exchange, headers: Headers, receive: Receive) -> bytes:
-        if not connection.is_open:
-            raise Refused(Problem.UNKNOWN_SID)
+        exchange.open_post()
         try:
             body = await self._read_body(headers, receive)
-            await exchange.post(body)
+            if not connection.is_open:
+                raise Refused(Problem.UNKNOWN_SID)
+            await exchange.take(body)
         except ProtocolViolation as violation:
             connection.fail(violation)
             problem = Problem.TOO_LARGE if violation.code == frames.MESSAGE_TOO_BIG else Problem.BAD_REQUEST
             raise Refused(problem, str(violation)) from None
+        finally:
+            exchange.close_post()
         return b"ok"
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes:

@@ -26,6 +26,8 @@ class Probe(asyncio.Protocol):
         self._is_answered = False
         self._is_done = False
         connection.hub.wheel.arm(self, UPGRADE_SECONDS)
+        if connection.exchange is not None:
+            connection.exchange.add_probe(self)
 
     def data_received(self, data: bytes) -> None:
         """asyncio: something has come."""
@@ -65,7 +67,6 @@ class Probe(asyncio.Protocol):
 
     def abandon(self) -> None:
         """The connection has ended."""
-        self._is_answered = False
         self._end(frames.GOING_AWAY)
 
     def on_due(self) -> None:
@@ -82,8 +83,8 @@ class Probe(asyncio.Protocol):
 
     def _give_up(self) -> None:
         self._connection.hub.wheel.disarm(self)
-        if self._is_answered and self._connection.exchange is not None:
-            self._connection.exchange.cancel_upgrade()
+        if self._connection.exchange is not None:
+            self._connection.exchange.remove_probe(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """asyncio: the websocket is gone."""

@@ -161,6 +161,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
                 raise ValueError("A packet is empty.")
             if not received.attachment_count:
                 return received
+            if self.manager.sid_from_eio_sid(eio_sid, received.namespace or "/") is None:
+                raise ValueError("This namespace is not connected.")
             self._binary_packet[eio_sid] = received
             return None
         if isinstance(data, str):

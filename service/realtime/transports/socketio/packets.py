@@ -13,7 +13,7 @@ from socketio import packet
 # Of one packet; what has come of a packet waits in memory for the rest. The same limit as socket.io-parser's.
 MAX_ATTACHMENTS: Final = 10
 # type, namespace, ack id, data; a binary type has the number of its attachments and a dash behind it.
-_PACKET: Final = re.compile(r"(?:([0-4])|([56])([0-9]{1,10})-)(/[^,]*)?,?([0-9]{1,16})?(.*)", re.DOTALL)
+_PACKET: Final = re.compile(r"(?:([0-4])|([56])([0-9]{1,10})-)(?:(/[^,]*),?)?([0-9]{1,16})?(.*)", re.DOTALL)
 
 
 class FastJson:
@@ -53,13 +53,19 @@ class StrictPacket(packet.Packet):  # type: ignore[misc]
             raise ValueError(f"A packet may have {MAX_ATTACHMENTS} attachments.")
         if binary and not count:
             self.packet_type = packet.EVENT if self.packet_type == packet.BINARY_EVENT else packet.ACK
-        self._check()
+        self._check(has_data=bool(data))
         return count
 
-    def _check(self) -> None:
+    def _check(self, *, has_data: bool) -> None:
         match self.packet_type:
+            case packet.CONNECT:
+                if has_data and not isinstance(self.data, dict):
+                    raise ValueError("A connection begins with an object, or nothing.")
+            case packet.DISCONNECT:
+                if has_data:
+                    raise ValueError("A disconnection says nothing.")
             case packet.EVENT | packet.BINARY_EVENT:
-                if not isinstance(self.data, list) or not self.data or not isinstance(self.data[0], str | int):
+                if not isinstance(self.data, list) or not self.data or type(self.data[0]) not in {str, int}:
                     raise ValueError("An event is a list that begins with its name.")
             case packet.ACK | packet.BINARY_ACK:
                 if not isinstance(self.data, list) or self.id is None:

@@ -223,10 +223,37 @@ async def test_the_end_is_told_once_and_behind_the_last_message() -> None:
     connection.data_received(client_text("4a") + client_text("4b"))
     await settle()
     connection.connection_lost(None)
+    connection.connection_lost(None)
+    hub.may_handle.set()
+    await settle()
+    assert (hub.messages, hub.closed) == (["a", "b"], ["transport close"])
+    assert connection.state is State.CLOSED
+
+
+async def test_who_says_more_than_can_be_read_ahead_and_leaves_means_all_of_it() -> None:
+    for goodbye in (client_frame(frames.CLOSE), client_text("1"), b""):
+        hub = FakeHub()
+        connection, transport = hub.connect()
+        connection.data_received(client_text("4x") * 1_000 + goodbye)
+        if not goodbye:
+            connection.connection_lost(None)
+        await settle()
+        while not hub.closed:
+            await asyncio.sleep(0)
+        assert len(hub.messages) == 1_000
+        assert len(transport.written) == (1 if goodbye else 0)
+
+
+async def test_what_a_client_says_that_the_server_closes_is_not_handled_any_more() -> None:
+    hub = FakeHub()
+    hub.may_handle.clear()
+    connection, _ = hub.connect()
+    connection.data_received(client_text("4a") + client_text("4b"))
+    await settle()
     connection.close("server disconnect")
     hub.may_handle.set()
     await settle()
-    assert (hub.messages, hub.closed) == (["a"], ["transport close"])
+    assert (hub.messages, hub.closed) == (["a"], ["server disconnect"])
 
 
 async def test_a_clients_close_is_answered_with_its_own_code() -> None:
