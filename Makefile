@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test docs lock format clean
+.PHONY: help setup demo lint check test bench docs lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ check: lint ## Seconds: lint and the unit tests
 test: lint ## Everything, against real parts
 	@$(BIN)/pytest $(ARGS)
 
+bench: $(READY) ## Against Node's socket.io and others, loadtest/; ARGS="--quick --check": the targets, in minutes
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m bench $(ARGS)
+
 docs: $(READY) ## Generate docs/configuration.md and docs/metrics.md from the code
 	@$(BIN)/python -m realtime docs
 
@@ -47,7 +50,7 @@ format: $(READY) ## Format the code
 
 lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-annotate --all-extras --group dev --upgrade pyproject.toml -o requirements.lock
+		--no-emit-find-links --no-annotate --all-extras --group dev --group bench --upgrade pyproject.toml -o requirements.lock
 
 clean: ## Remove what was set up and built
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build

