@@ -21,7 +21,7 @@ from bench.plan import FULL, QUICK
 from bench.processes import FLOOR, NODE, OURS, STOCK
 from bench.report import Header, print_table, write_results
 from bench.run import Run
-from bench.scenarios import SCENARIOS
+from bench.scenarios import ON_DEMAND, SCENARIOS
 from bench.targets import Verdict, judge, load_targets
 from parts.needs import find
 
@@ -47,6 +47,8 @@ def main(
         console = Console(width=LINE_CHARACTERS)
     started = datetime.now(UTC)
     scenarios = _chosen(only, tuple(SCENARIOS))
+    if not only:
+        scenarios = [name for name in scenarios if name not in ON_DEMAND]
     plan = QUICK if quick else FULL
     if repetitions:
         plan = plan.repeated(repetitions)

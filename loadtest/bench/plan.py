@@ -25,6 +25,7 @@ class Plan:
     redis_events: int
     kafka_sockets: int
     kafka_records: int
+    leak_connections: int
 
     def repeated(self, repetitions: int) -> Self:
         """The same with another number of repetitions."""
@@ -48,6 +49,7 @@ FULL = Plan(
     redis_events=20_000,
     kafka_sockets=2_000,
     kafka_records=60_000,
+    leak_connections=1_000_000,
 )
 
 QUICK = Plan(
@@ -66,4 +68,5 @@ QUICK = Plan(
     redis_events=3_000,
     kafka_sockets=1_000,
     kafka_records=12_000,
+    leak_connections=100_000,
 )

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bench.run import Run
-from bench.scenarios import crowd, events, fanout, handshakes, kafka, latency, pods, storm
+from bench.scenarios import crowd, events, fanout, handshakes, kafka, latency, leak, pods, storm
 
 SCENARIOS: Final[dict[str, Callable[[Run], Awaitable[None]]]] = {
     "fanout": fanout.run,
@@ -15,4 +15,7 @@ SCENARIOS: Final[dict[str, Callable[[Run], Awaitable[None]]]] = {
     "pods": pods.run,
     "events": events.run,
     "kafka": kafka.run,
+    "leak": leak.run,
 }
+# Run only when they are named.
+ON_DEMAND: Final = frozenset({"leak"})
