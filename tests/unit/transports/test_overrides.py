@@ -58,6 +58,8 @@ FINGERPRINTS: dict[Callable[..., Any], tuple[str, str]] = {
     Packet.decode: ("61ad7904b539", "StrictPacket reads strictly."),
     HttpToolsProtocol.connection_made: ("6efb565ff3d3", "A websocket of ours leaves it here, or it gets a deadline."),
     HttpToolsProtocol._get_upgrade: ("7b1305aac7b8", "It takes one word where the RFC has a list."),
+    HttpToolsProtocol.pause_writing: ("17a8fd215d96", "It gets a deadline, too."),
+    HttpToolsProtocol.resume_writing: ("7844bbaa8cce", "It gets a deadline, too."),
     HttpToolsProtocol.on_message_begin: ("96d377fdc7c2", "A websocket of ours leaves it here, or it gets a deadline."),
     HttpToolsProtocol.on_message_complete: (
         "1fbad42dc31f",

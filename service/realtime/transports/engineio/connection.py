@@ -12,13 +12,15 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from realtime.transports.engineio import frames, packets
-from realtime.transports.engineio.exchange import MAX_INBOX, Exchange
+from realtime.transports.engineio.exchange import Exchange
 from realtime.transports.engineio.frames import FrameReader, ProtocolViolation
 from realtime.transports.engineio.hub import Hub, Reason, State
+from realtime.transports.engineio.inbox import MAX_INBOX, End, Goodbye
 from realtime.transports.engineio.waiting import Waiting
 from realtime.transports.engineio.wheel import Item
 
 Write = Callable[[bytes], None]
+InboxItem = str | bytes | Goodbye | End
 
 # Frames of one client that are read before others have their turn.
 FRAMES_PER_TURN: Final = 64
@@ -61,8 +63,8 @@ class Connection(asyncio.Protocol):
         self.wheel_slot: set[Item] | None = None
         self._transport: asyncio.Transport | None = None
         self._reader: FrameReader | None = None
-        self._inbox: deque[str | bytes | _Goodbye | _End] | None = None  # None: nothing is being handled
-        self._goodbye: _Goodbye | None = None  # the client is gone; what it has said is still being read
+        self._inbox: deque[InboxItem] | None = None  # None: nothing is being handled
+        self._goodbye: Goodbye | None = None  # the client is gone; what it has said is still being read
         self._is_leaving = False  # nothing more is read
         self._is_held = False  # nothing more is read until what has come is handled
         self._awaits_pong = False
@@ -96,9 +98,7 @@ class Connection(asyncio.Protocol):
         if not self.is_open:
             return
         settings = self.hub.settings
-        if self._waiting is None:
-            self._waiting = Waiting()
-        waiting = self._waiting
+        waiting = self._waiting = self._waiting or Waiting()
         buffered = 0 if self._transport is None else self._transport.get_write_buffer_size()
         is_crowded = buffered + waiting.bytes > settings.waiting_conflate_bytes
         waiting.add(frame, conflation_key if is_crowded else None)
@@ -196,11 +196,12 @@ class Connection(asyncio.Protocol):
             case packets.MESSAGE:
                 self._take(packet[1:])
             case packets.PONG:
-                self._on_pong()
+                if self._awaits_pong:
+                    self.expect_ping_in(self.hub.settings.ping_interval_seconds)
             case packets.BASE64:
                 self._take(packets.decode_base64(packet))
             case packets.CLOSE:
-                self._leave(_Goodbye(Reason.CLIENT_DISCONNECT, frames.encode_close(frames.NORMAL_CLOSURE)))
+                self._leave(Goodbye(Reason.CLIENT_DISCONNECT, frames.encode_close(frames.NORMAL_CLOSURE)))
             case packets.OPEN | packets.UPGRADE | packets.NOOP:
                 pass  # without meaning here, and harmless
             case packets.PING:
@@ -208,19 +209,19 @@ class Connection(asyncio.Protocol):
             case _:
                 raise ProtocolViolation(frames.PROTOCOL_ERROR, "This is not an Engine.IO packet.")
 
-    def _take(self, message: "str | bytes | _Goodbye | _End") -> None:
+    def _take(self, message: InboxItem) -> None:
         if self._inbox is None:
             self._inbox = deque((message,))
             self.hub.start(self, self._handle_inbox(self._inbox))
         else:
             self._inbox.append(message)
 
-    async def _handle_inbox(self, inbox: "deque[str | bytes | _Goodbye | _End]") -> None:
+    async def _handle_inbox(self, inbox: deque[InboxItem]) -> None:
         for number in itertools.count(1):
             message = inbox.popleft()
-            if isinstance(message, _End):
+            if isinstance(message, End):
                 await self.hub.on_close(self, message.reason)
-            elif isinstance(message, _Goodbye):
+            elif isinstance(message, Goodbye):
                 self._part(message)
             else:
                 try:
@@ -261,10 +262,6 @@ class Connection(asyncio.Protocol):
             else:
                 self.wait_with(packets.PING_FRAME)
 
-    def _on_pong(self) -> None:
-        if self._awaits_pong:
-            self.expect_ping_in(self.hub.settings.ping_interval_seconds)
-
     # -- the websocket ----------------------------------------------------------------------------------------------
 
     def connect_websocket(self, transport: asyncio.Transport, reader: FrameReader) -> None:
@@ -279,9 +276,6 @@ class Connection(asyncio.Protocol):
             exchange.wake()
         self._read()
 
-    def eof_received(self) -> None:
-        """asyncio: the client sends no more; then it gets no more."""
-
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the TCP connection is gone."""
         self._transport = None
@@ -289,22 +283,17 @@ class Connection(asyncio.Protocol):
             self._abort()
             return
         self._set_write(None)
-        self._goodbye = _Goodbye(Reason.TRANSPORT_CLOSE if exc is None else Reason.TRANSPORT_ERROR)
+        self._goodbye = Goodbye(Reason.TRANSPORT_CLOSE if exc is None else Reason.TRANSPORT_ERROR)
         if not self._is_held and not self._is_leaving:  # else it has said more than was read, or handled
             self._leave(self._goodbye)
 
-    def shutdown(self) -> None:
-        """uvicorn: the process ends."""
-        self.close(Reason.SERVER_DISCONNECT, frames.SERVICE_RESTART)
-
     def _on_close_frame(self, payload: str | bytes) -> None:
         assert isinstance(payload, bytes)
-        assert self._transport is not None
         code = frames.close_code(payload)
         if self.is_open:
             answer = frames.encode_frame(frames.CLOSE, b"") if code == frames.NO_STATUS else frames.encode_close(code)
-            self._leave(_Goodbye(Reason.TRANSPORT_CLOSE, answer))
-        else:
+            self._leave(Goodbye(Reason.TRANSPORT_CLOSE, answer))
+        elif self._transport is not None:
             self._reader = None
             self._transport.close()
 
@@ -319,10 +308,8 @@ class Connection(asyncio.Protocol):
 
     def overlapped(self) -> None:
         """See `exchange.Session`."""
-        is_get_open = self.exchange is not None and self.exchange.is_get_open
-        self.close(Reason.TRANSPORT_ERROR, last=packets.CLOSE_FRAME if is_get_open else b"")
-        if not is_get_open:
-            self._abort()
+        self.close(Reason.TRANSPORT_ERROR, last=packets.CLOSE_FRAME)
+        self._abort_unless_awaited()
 
     # -- closing ----------------------------------------------------------------------------------------------------
 
@@ -344,10 +331,10 @@ class Connection(asyncio.Protocol):
             waiting = b"".join(self._take_waiting(self.hub.settings.waiting_max_bytes))
             self._transport.write(waiting + frames.encode_close(code, text))
             self._go_on_reading()
-        elif self.exchange is None or not (self.exchange.is_get_open or self.has_waiting):
-            self._abort()
+        elif not self.has_waiting:
+            self._abort_unless_awaited()
 
-    def _leave(self, goodbye: "_Goodbye") -> None:
+    def _leave(self, goodbye: Goodbye) -> None:
         """The client goes, once what it has said before is handled: who says a thing and leaves means both."""
         self._is_leaving = True
         self._reader = None
@@ -356,7 +343,7 @@ class Connection(asyncio.Protocol):
         else:
             self._inbox.append(goodbye)
 
-    def _part(self, goodbye: "_Goodbye") -> None:
+    def _part(self, goodbye: Goodbye) -> None:
         if not self.is_open:
             return
         self.hub.flush()
@@ -364,16 +351,16 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(goodbye.answer)
             self._transport.close()
-        elif self.exchange is None or not self.exchange.is_get_open:
-            self._abort()
+        else:
+            self._abort_unless_awaited()
 
     def fail(self, violation: ProtocolViolation) -> None:
         """The client broke the protocol: say so, and read nothing more of it (RFC 6455 section 7.1.7)."""
         self.close(Reason.TRANSPORT_ERROR, violation.code, str(violation))
         self._reader = None
-        if self._transport is None and (self.exchange is None or not self.exchange.is_get_open):
-            self._abort()
-        elif self._transport is not None and not self._transport.is_closing():
+        if self._transport is None:
+            self._abort_unless_awaited()
+        elif not self._transport.is_closing():
             # Closing at once would reset the connection if the client has sent more than we read, and it would never
             # learn why.
             if self._transport.can_write_eof():
@@ -389,10 +376,15 @@ class Connection(asyncio.Protocol):
         self._set_write(None)
         if self._inbox is not None:
             self._inbox.clear()
-        self._take(_End(reason))
+        self._take(End(reason))
         if self.exchange is not None:
             self.exchange.end()
         self.hub.wheel.arm(self, GOODBYE_SECONDS)
+
+    def _abort_unless_awaited(self) -> None:
+        # A GET under way still hears of the end.
+        if self.exchange is None or not self.exchange.is_get_open:
+            self._abort()
 
     def _abort(self) -> None:
         """Nothing more comes of it."""
@@ -406,22 +398,3 @@ class Connection(asyncio.Protocol):
         self._reader = None
         if self._transport is not None:
             self._transport.abort()
-
-
-class _Goodbye:
-    """Stands in the inbox behind the last message of a client that leaves; `answer` is what it still hears."""
-
-    __slots__ = ("answer", "reason")
-
-    def __init__(self, reason: str, answer: bytes = b"") -> None:
-        self.reason = reason
-        self.answer = answer
-
-
-class _End:
-    """Stands in the inbox behind the last message."""
-
-    __slots__ = ("reason",)
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason

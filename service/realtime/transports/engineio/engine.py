@@ -152,7 +152,7 @@ class Engine:
         """Take nobody in, and close all, so that clients go to another pod; returns soon, however slow they are."""
         self.is_draining = True
         for connection in list(self.connections.values()):
-            connection.shutdown()
+            connection.close(Reason.SERVER_DISCONNECT, frames.SERVICE_RESTART)
         until = asyncio.get_running_loop().time() + GOODBYE_SECONDS
         # Not an event, which each connection would have to set at its end.
         while (self.connections or self._tasks or self._patient) and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110

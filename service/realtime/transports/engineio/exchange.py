@@ -1,12 +1,10 @@
 """The requests of a session that is on polling: one GET that brings, one POST that takes."""
 
 import asyncio
-from typing import Final, Protocol
+from typing import Protocol
 
 from realtime.transports.engineio import packets
-
-# Messages of one client that may be read and not yet handled; behind them its TCP connection, or its POST, waits.
-MAX_INBOX: Final = 16
+from realtime.transports.engineio.inbox import MAX_INBOX
 
 
 class PollOverlap(Exception):

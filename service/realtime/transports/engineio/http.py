@@ -60,9 +60,17 @@ class _EngineHttpProtocol(HttpToolsProtocol):
     def _expect_request(self) -> None:
         self.engine.wheel.arm(self, self.engine.http.request_timeout_seconds)
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_request()  # or rather: that the client reads
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.engine.wheel.disarm(self)
+
     def on_due(self) -> None:
         self.engine.refused(Problem.TOO_SLOW)
-        self.transport.close()
+        self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.engine.wheel.disarm(self)
