@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test bench docs lock format clean
+.PHONY: help setup demo lint check test bench fuzz docs lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test: lint ## Everything, against real parts
 
 bench: $(READY) ## Against Node's socket.io and others, loadtest/; ARGS="--quick --check": the targets, in minutes
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m bench $(ARGS)
+
+fuzz: $(READY) ## A million inputs for the parsers and whole connections; ARGS="--inputs N --seed N"
+	@cd tests && ../$(BIN)/python -m conformance.fuzz $(or $(ARGS),--inputs 1000000)
 
 docs: $(READY) ## Generate docs/configuration.md and docs/metrics.md from the code
 	@$(BIN)/python -m realtime docs

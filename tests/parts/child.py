@@ -46,6 +46,12 @@ class Child(ABC):
         """Also true while it is paused."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process is not None, f"{self.name} was never started"
+        return self._process.pid
+
     async def start(self) -> None:
         """Start it and wait until it answers; what went wrong is told with the end of its log.
 

@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
         opcode, payload = frame
         if opcode == frames.CLOSE:
             self._on_close_frame(payload)
-        elif not self.is_open:
+        elif not self.is_open or opcode == frames.CONTINUATION:
             pass
         elif opcode == frames.PING:
             # RFC 6455 section 5.5.3 asks for a pong for the latest ping alone; who does not read gets none.

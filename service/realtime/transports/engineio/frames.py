@@ -51,6 +51,11 @@ class Frame(NamedTuple):
     payload: str | bytes
 
 
+BETWEEN_FRAGMENTS: Final = Frame(CONTINUATION, b"")
+# Of one message, before the reader lets its caller do something else: they may be empty, and come by the ten thousand.
+FRAGMENTS_PER_CALL: Final = 16
+
+
 def encode_frame(opcode: int, payload: bytes) -> bytes:
     """Write a frame as a server does: final, not masked, the length in its shortest form (section 5.2)."""
     size = len(payload)
@@ -118,8 +123,11 @@ class FrameReader:
         self._at = 0
 
     def next(self) -> Frame | None:
-        """The next message or control frame; None when more bytes are needed. Raises `ProtocolViolation`."""
-        while True:
+        """The next message or control frame; None when more bytes are needed. Raises `ProtocolViolation`.
+
+        `BETWEEN_FRAGMENTS` when a message has so many fragments that others should have their turn; then call it again.
+        """
+        for _ in range(FRAGMENTS_PER_CALL):
             part = self._next_frame()
             if part is None:
                 return None
@@ -138,6 +146,7 @@ class FrameReader:
             else:
                 self._message_opcode = opcode
                 self._message = bytearray(payload)
+        return BETWEEN_FRAGMENTS
 
     def _next_frame(self) -> tuple[int, bytes] | None:
         data, at = self._data, self._at

@@ -41,6 +41,7 @@ class _EngineHttpProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **keywords)
         self.wheel_slot: set[Item] | None = None
         self._chunk = b""
+        self._is_receiving = False
 
     # -- a request must come in time --------------------------------------------------------------------------------
 
@@ -50,10 +51,12 @@ class _EngineHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._is_receiving = True
         if self.wheel_slot is None:
             self._expect_request()
 
     def on_message_complete(self) -> None:
+        self._is_receiving = False
         self.engine.wheel.disarm(self)
         super().on_message_complete()
 
@@ -66,7 +69,8 @@ class _EngineHttpProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self.engine.wheel.disarm(self)
+        if not self._is_receiving:
+            self.engine.wheel.disarm(self)
 
     def on_due(self) -> None:
         self.engine.refused(Problem.TOO_SLOW)
@@ -129,11 +133,11 @@ class _EngineHttpProtocol(HttpToolsProtocol):
             connection.connect_websocket(transport, reader)
         else:
             connection = engine.find(query.sid)
-            if connection.exchange is None or connection.exchange.is_upgrading:
-                raise Refused(Problem.BAD_REQUEST, "the session has a websocket already")
             transport.write(answer)
             probe = Probe(connection, transport, reader)
             transport.set_protocol(probe)
+            if connection.exchange is None or connection.exchange.is_upgrading:
+                probe.refuse()
             probe.read()
         self._let_go()
 

@@ -10,6 +10,8 @@ from realtime.transports.engineio.wheel import Item
 
 # As Node's `upgradeTimeout`.
 UPGRADE_SECONDS: Final = 10.0
+# Two messages, and some pings.
+MAX_FRAMES: Final = 32
 
 
 class Probe(asyncio.Protocol):
@@ -25,9 +27,17 @@ class Probe(asyncio.Protocol):
         self._reader = reader
         self._is_answered = False
         self._is_done = False
+        self._frames = 0
         connection.hub.wheel.arm(self, UPGRADE_SECONDS)
         if connection.exchange is not None:
             connection.exchange.add_probe(self)
+
+    def refuse(self) -> None:
+        """Close at once: the session has a websocket, or another asks already.
+
+        With a close frame, not by refusing the handshake, for that is what the protocol says.
+        """
+        self._end(frames.POLICY_VIOLATION, "A session has one websocket.")
 
     def data_received(self, data: bytes) -> None:
         """asyncio: something has come."""
@@ -44,12 +54,15 @@ class Probe(asyncio.Protocol):
 
     def _on_frame(self, frame: frames.Frame) -> None:
         opcode, payload = frame
+        self._frames += 1
+        if self._frames > MAX_FRAMES:
+            raise ProtocolViolation(frames.POLICY_VIOLATION, "A websocket that takes over says two things.")
         if opcode == frames.CLOSE:
             self._end()
         elif opcode == frames.PING and isinstance(payload, bytes):
             if not self._transport.get_write_buffer_size():  # who does not read gets no more to read
                 self._transport.write(frames.encode_frame(frames.PONG, payload))
-        elif opcode == frames.PONG:
+        elif opcode in {frames.PONG, frames.CONTINUATION}:
             pass
         elif not self._is_answered and payload == packets.PROBE_PING:
             exchange = self._connection.exchange
