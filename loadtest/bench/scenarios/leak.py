@@ -26,20 +26,21 @@ LOST = Metric("leak/each", "memory lost to each connection", "bytes", more_is_be
 async def run(run: Run) -> None:
     """Let them come and go, and look at the memory in between."""
     rounds = run.plan.leak_connections // SOCKETS_PER_ROUND
-    async with run.server(OURS, secret=run.issuer.signing_key) as server, LoadClient(server.directory) as client:
-        tokens = run.tokens(SOCKETS_PER_ROUND)
-        await client.group("witness", server.port, tokens=tokens)
-        await client.connect("witness", 1)
-        await client.group("all", server.port, tokens=tokens, joins=JOINS)
-        sizes = []
+    tokens = run.tokens(SOCKETS_PER_ROUND)
+    sizes = []
+    async with run.server(OURS, secret=run.issuer.signing_key) as server:
         for number in range(1, rounds + 1):
-            await client.connect("all", SOCKETS_PER_ROUND)
-            await client.drop("all")
-            limit = time.monotonic() + LEAVE_TIMEOUT_SECONDS
-            while await client.ask("witness", "count", LEAVE_TIMEOUT_SECONDS) > 1:
-                if time.monotonic() > limit:
-                    raise LoadFailed("the server still counts sockets that have left")
-                await asyncio.sleep(LOOK_EVERY_SECONDS)
+            async with LoadClient(server.directory) as client:  # one process does not use a socket again
+                await client.group("witness", server.port, tokens=tokens)
+                await client.connect("witness", 1)
+                await client.group("all", server.port, tokens=tokens, joins=JOINS)
+                await client.connect("all", SOCKETS_PER_ROUND)
+                await client.drop("all")
+                limit = time.monotonic() + LEAVE_TIMEOUT_SECONDS
+                while await client.ask("witness", "count", LEAVE_TIMEOUT_SECONDS) > 1:
+                    if time.monotonic() > limit:
+                        raise LoadFailed("the server still counts sockets that have left")
+                    await asyncio.sleep(LOOK_EVERY_SECONDS)
             sizes.append(server.resident_bytes())
             run.say(f"{number * SOCKETS_PER_ROUND:,} connections came and went: {sizes[-1] / BYTES_PER_MB:.1f} MB")
     warm = sizes[WARM_UP_ROUNDS - 1]

@@ -140,8 +140,8 @@ class BrokerManager(LocalManager):
                 reply = partial(self._reply, emit.origin, emit.room, emit.namespace, emit.reply_to)
                 self.ask_here(emit.namespace, emit.room, join_packet(emit.text.decode(), emit.attachments), reply)
             return
-        if emit.origin == self._pod_id and pod_of(emit.room) is None:
-            self._own_emits_under_way = max(0, self._own_emits_under_way - 1)
+        if self._own_emits_under_way and emit.origin == self._pod_id and pod_of(emit.room) is None:
+            self._own_emits_under_way -= 1
             if not self._own_emits_under_way:
                 self._own_emits_heard.set()
         audience = self.audience(emit.namespace, emit.room, emit.except_rooms, emit.skip_sids)
@@ -195,11 +195,10 @@ class BrokerManager(LocalManager):
         sessions are meant and the broker cannot be reached, and `ValueError` for a callback from more than one session.
         """
         namespace, room = namespace or DEFAULT_NAMESPACE, to or room
-        rooms: list[Any] = [room] if room is None or isinstance(room, str) else list(room)
-        except_sids = [skip_sid] if isinstance(skip_sid, str) else list(skip_sid or ())
-        arguments = list(data) if isinstance(data, tuple) else [] if data is None else [data]
-        name_and_arguments = [event, *arguments]
-        is_here = isinstance(room, str) and self._is_here(room, namespace)
+        rooms: tuple[Any, ...] = (room,) if room is None or isinstance(room, str) else tuple(room)
+        except_sids: tuple[str, ...] = (skip_sid,) if isinstance(skip_sid, str) else tuple(skip_sid or ())
+        name_and_arguments = [event, *data] if isinstance(data, tuple) else [event] if data is None else [event, data]
+        is_here = pod_of(room) is not None and self._is_here(room, namespace)
         if ignore_queue or is_here:
             if is_here and not ignore_queue:
                 await self._until_own_emits_are_heard()
@@ -214,9 +213,7 @@ class BrokerManager(LocalManager):
         text, attachments = encode_event(namespace, name_and_arguments)
         reply_to = None if callback is None else self._await_ack(callback)
         for number, one in enumerate(rooms):
-            signal = Emit(
-                self._pod_id, namespace, one, text, attachments, tuple(rooms[:number]), tuple(except_sids), reply_to
-            )
+            signal = Emit(self._pod_id, namespace, one, text, attachments, rooms[:number], except_sids, reply_to)
             await self._send(namespace, one, encode_signal(signal))
 
     async def _send(self, namespace: str, room: str | None, signal: bytes) -> None:
