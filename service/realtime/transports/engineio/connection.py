@@ -356,13 +356,13 @@ class Connection(asyncio.Protocol):
 
     def fail(self, violation: ProtocolViolation) -> None:
         """The client broke the protocol: say so, and read nothing more of it (RFC 6455 section 7.1.7)."""
+        self.hub.on_violation()
         self.close(Reason.TRANSPORT_ERROR, violation.code, str(violation))
         self._reader = None
         if self._transport is None:
             self._abort_unless_awaited()
         elif not self._transport.is_closing():
-            # Closing at once would reset the connection if the client has sent more than we read, and it would never
-            # learn why.
+            # Closing at once resets the connection if more has come than we read; the client would never learn why.
             if self._transport.can_write_eof():
                 self._transport.write_eof()
             else:

@@ -195,7 +195,6 @@ class Engine:
         try:
             await self._application.on_message(connection, message)
         except ProtocolViolation:
-            self._metrics.protocol_violations.inc()
             raise
         except Exception:
             log.exception("message_failed")
@@ -209,6 +208,10 @@ class Engine:
         except Exception:
             log.exception("close_failed")
             self._metrics.bugs.labels("close").inc()
+
+    def on_violation(self) -> None:
+        """See `Hub`."""
+        self._metrics.protocol_violations.inc()
 
     def on_slow(self, connection: Connection) -> None:
         """See `Hub`."""

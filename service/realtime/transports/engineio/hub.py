@@ -58,6 +58,10 @@ class Hub(Protocol[C_contra]):
         """Handle the end; nothing more comes from this connection."""
         ...
 
+    def on_violation(self) -> None:
+        """A client broke the protocol; its connection is being closed."""
+        ...
+
     def on_slow(self, connection: C_contra) -> None:
         """More waits for the client than may; close the connection."""
         ...

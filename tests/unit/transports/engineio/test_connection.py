@@ -81,7 +81,7 @@ async def test_what_is_no_packet_ends_the_connection(packet: str) -> None:
     await settle()
     assert close_codes(transport) == [frames.PROTOCOL_ERROR]
     assert transport.is_eof
-    assert (hub.messages, hub.closed) == ([], ["transport error"])
+    assert (hub.messages, hub.closed, hub.violations) == ([], ["transport error"], 1)
 
 
 async def test_a_binary_message_may_come_as_text() -> None:

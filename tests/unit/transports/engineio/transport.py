@@ -85,6 +85,7 @@ class FakeHub:
         self.flush = self.outbox.flush
         self.messages: list[str | bytes] = []
         self.closed: list[str] = []
+        self.violations = 0
         self.slow: list[Connection] = []
         self.may_handle = asyncio.Event()
         self.may_handle.set()
@@ -118,6 +119,9 @@ class FakeHub:
 
     async def on_close(self, connection: Connection, reason: str) -> None:
         self.closed.append(reason)
+
+    def on_violation(self) -> None:
+        self.violations += 1
 
     def on_slow(self, connection: Connection) -> None:
         self.slow.append(connection)
