@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 # A pod that misses this many reports is taken for gone.
 REPORTS_PER_LEASE: Final = 3
 # Connections beside the sessions that a pod may hold: of clients that have not said yet who they are.
-STRANGERS: Final = 1_000
+STRANGERS: Final = 5_000
 # Enough for a polling client to fetch the notice before its session is gone.
 NOTICE_SECONDS: Final = 0.5
 
@@ -64,7 +64,7 @@ class Pod:
 
         self._manager = BrokerManager(self._broker, self._id, clock, self._metrics)
         max_connections = settings.limits.sessions_per_pod + STRANGERS
-        self._engine = make_engine(self._id, settings.http, settings.sockets, self._metrics, max_connections)
+        self._engine = make_engine(self._id, settings.http, settings.sockets, self._metrics, max_connections, STRANGERS)
         self._socketio = make_socketio_server(self._manager, self._id, self._engine)
         self._attachment = SocketIOAttachment(self._socketio, self._engine)
         self._sessions = Sessions(settings.limits)

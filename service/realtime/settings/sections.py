@@ -279,7 +279,9 @@ class SocketSettings(Section):
         description="Above this, messages that wait for a slow client and supersede each other keep only the latest.",
     )
     waiting_max_bytes: int = Field(
-        1_048_576, ge=4_096, description="What may wait for a slow client before its socket is closed."
+        1_048_576,
+        ge=4_096,
+        description="What may wait for a slow client before its socket is closed; one turn's messages may exceed it.",
     )
     connect_timeout_seconds: PositiveFloat = Field(
         20.0, description="How long a client may stay connected without saying who it is."

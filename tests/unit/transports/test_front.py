@@ -91,6 +91,15 @@ async def test_a_pod_that_is_full_sends_newcomers_to_another(doorway: Doorway) -
     assert statuses == [200, 200, 200, 503]
 
 
+async def test_strangers_do_not_take_the_places_of_those_who_have_said_who_they_are(doorway: Doorway) -> None:
+    doorway.engine._max_strangers = 1
+    assert (await doorway.ask("/socket.io/", HANDSHAKE))[0]["status"] == 200
+    assert (await doorway.ask("/socket.io/", HANDSHAKE))[0]["status"] == 503
+    for connection in doorway.engine.connections.values():
+        doorway.engine.admit(connection)
+    assert (await doorway.ask("/socket.io/", HANDSHAKE))[0]["status"] == 200
+
+
 async def test_a_query_that_is_not_text_is_no_reason_to_fail(doorway: Doorway) -> None:
     start, body = await doorway.ask("/socket.io/", b"\xff\xfe=%zz")
     assert (start["status"], json.loads(body["body"])) == (400, {"code": 0, "message": "Transport unknown"})

@@ -18,6 +18,7 @@ import socketio
 import socketio.async_manager
 import socketio.base_manager
 import socketio.base_server
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from realtime.transports.engineio.http import _EngineHttpProtocol
@@ -56,10 +57,15 @@ FINGERPRINTS: dict[Callable[..., Any], tuple[str, str]] = {
     Manager.basic_close_room: ("1d81a80fe1ca", "LocalManager keeps rooms otherwise."),
     Manager.get_rooms: ("56a1017f85af", "LocalManager keeps rooms otherwise."),
     Packet.decode: ("61ad7904b539", "StrictPacket reads strictly."),
+    uvicorn.Server.shutdown: ("9b33c5056299", "DrainingServer drains before it."),
     HttpToolsProtocol.connection_made: ("6efb565ff3d3", "A websocket of ours leaves it here, or it gets a deadline."),
     HttpToolsProtocol._get_upgrade: ("7b1305aac7b8", "It takes one word where the RFC has a list."),
     HttpToolsProtocol.pause_writing: ("17a8fd215d96", "It gets a deadline, too."),
     HttpToolsProtocol.resume_writing: ("7844bbaa8cce", "It gets a deadline, too."),
+    HttpToolsProtocol.on_response_complete: ("64e254f28e38", "It begins the next request."),
+    HttpToolsProtocol.on_url: ("37be44e962b0", "We measure the head there."),
+    HttpToolsProtocol.on_header: ("65d62c044f61", "We measure the head there."),
+    HttpToolsProtocol.send_400_response: ("ae5a4a3782b6", "It answers what the parser refuses."),
     HttpToolsProtocol.on_message_begin: ("96d377fdc7c2", "A websocket of ours leaves it here, or it gets a deadline."),
     HttpToolsProtocol.on_message_complete: (
         "1fbad42dc31f",

@@ -8,6 +8,7 @@ import pytest
 
 from realtime.errors import RedisUnavailable
 from realtime.protocol.disconnects import SERVER_DRAINING, TOO_MANY_COMMANDS, Closing
+from realtime.transports.socketio.overrides import MAX_CONNECT_ATTEMPTS
 from realtime.transports.socketio.packets import MAX_ATTACHMENTS
 from unit.counts import count
 from unit.transports.pods import ISSUER, Browser, SocketPod, settle
@@ -137,6 +138,38 @@ async def test_nobody_becomes_somebody_else_by_an_event_named_connect(pod: Socke
     assert (len(pod.sessions), pod.sessions.user_count) == (0, 0)
 
 
+@pytest.mark.parametrize("arguments", [[], ["somebody else's session"], [{}, {}, {}]])
+async def test_an_event_named_like_the_handler_of_all_others_is_an_unknown_command(
+    pod: SocketPod, arguments: list[object]
+) -> None:
+    other = await pod.enter("u-43")
+    browser = await pod.enter("u-42")
+    for victim in (*arguments, other.sid):
+        answer = await browser.command("*", victim)
+        assert answer["error"]["code"] == "invalid_command"
+    assert count(pod.metrics.bugs) == 0
+
+
+async def test_who_has_left_its_namespace_does_not_stay_for_ever(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    assert browser.connection not in pod.engine._strangers
+    await browser.send("1")
+    assert (len(pod.sessions), browser.is_connected) == (0, True)
+    assert browser.connection in pod.engine._strangers
+    await browser.connect({"token": ISSUER.token("u-42")})
+    assert (len(pod.sessions), browser.connection in pod.engine._strangers) == (1, False)
+
+
+async def test_nobody_connects_and_leaves_for_ever(pod: SocketPod) -> None:
+    browser = Browser(pod)
+    for _ in range(MAX_CONNECT_ATTEMPTS):
+        await browser.connect({"token": ISSUER.token("u-42")})
+        await browser.send("1")
+    assert browser.is_connected
+    await browser.connect({"token": ISSUER.token("u-42")})
+    assert not browser.is_connected
+
+
 async def test_why_a_session_ended_is_never_a_clients_own_words(pod: SocketPod) -> None:
     browser = await pod.enter("u-42")
     await browser.command("disconnect", "a label of my own")
@@ -182,6 +215,8 @@ async def test_a_binary_payload_is_refused_like_any_other_that_is_no_object(pod:
         "0null",
         '0"token"',
         "1{}",
+        "30" + "[" * 200 + "]" * 200,
+        '2["x",' + '{"a":' * 200 + "1" + "}" * 200 + "]",
         "21-[]",
         "51[]",
         "31{}",

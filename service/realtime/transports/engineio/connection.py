@@ -1,8 +1,7 @@
 """One client's connection: asyncio's protocol and Engine.IO's session in one small object.
 
-A connection has no task, queue or timer of its own while nothing is the matter: what it has to write is written by the
-shared outbox, its deadlines turn on the shared wheel, and what waits (for a poll, for a slow reader) or has come in and
-is not handled yet is kept only as long as there is any.
+A connection has no task, queue or timer of its own while nothing is the matter: a shared outbox writes, deadlines turn
+on a shared wheel, and what waits for the client or has come from it is kept only as long as there is any.
 """
 
 import asyncio
@@ -118,8 +117,6 @@ class Connection(asyncio.Protocol):
             self._set_write(self._transport.write)
             while self._waiting and self.write is not None:
                 self.write(b"".join(self._take_waiting(REFILL_BYTES)))
-            if self._waiting:
-                self._set_write(None)
 
     def _set_write(self, write: Write | None) -> None:
         self.write = write
@@ -250,6 +247,8 @@ class Connection(asyncio.Protocol):
         settings = self.hub.settings
         if not self.is_open:
             self._abort()
+        elif self._awaits_pong and (self._is_held or (self.exchange is not None and self.exchange.is_post_open)):
+            self.hub.wheel.arm(self, settings.ping_timeout_seconds)  # its pong may lie behind what we do not read now
         elif self._awaits_pong:
             self.close(Reason.PING_TIMEOUT)
             if not self.is_websocket:
@@ -273,7 +272,7 @@ class Connection(asyncio.Protocol):
         transport.set_protocol(self)
         self.resume_writing()
         if exchange is not None:
-            exchange.wake()
+            exchange.hand_over()
         self._read()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -344,9 +343,9 @@ class Connection(asyncio.Protocol):
             self._inbox.append(goodbye)
 
     def _part(self, goodbye: Goodbye) -> None:
+        self.hub.flush()
         if not self.is_open:
             return
-        self.hub.flush()
         self._close(goodbye.reason)
         if self._transport is not None:
             self._transport.write(goodbye.answer)
@@ -356,9 +355,10 @@ class Connection(asyncio.Protocol):
 
     def fail(self, violation: ProtocolViolation) -> None:
         """The client broke the protocol: say so, and read nothing more of it (RFC 6455 section 7.1.7)."""
-        self.hub.on_violation()
-        self.close(Reason.TRANSPORT_ERROR, violation.code, str(violation))
         self._reader = None
+        if self.is_open:
+            self.hub.on_violation()
+        self.close(Reason.TRANSPORT_ERROR, violation.code, str(violation))
         if self._transport is None:
             self._abort_unless_awaited()
         elif not self._transport.is_closing():

@@ -1,8 +1,9 @@
 """All connections of a pod, and what they share."""
 
 import asyncio
+import math
 import random
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
@@ -29,6 +30,8 @@ TICKS_PER_PING: Final = 20
 LONGEST_TICK_SECONDS: Final = 1.0
 # Of those who come or go, how many are served in one turn of the event loop.
 PATIENT_PER_TURN: Final = 8
+# Of those who have not said who they are in time.
+CLOSED_PER_TURN: Final = 100
 SHUTDOWN_CHECK_SECONDS: Final = 0.02
 
 
@@ -61,6 +64,7 @@ class Engine:
         http: HttpSettings,
         settings: SocketSettings,
         max_connections: int,
+        max_strangers: int,
         new_id: Callable[[], str],
         metrics: Metrics,
     ) -> None:
@@ -83,7 +87,9 @@ class Engine:
         self._metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
         self._patient: deque[Coroutine[Any, Any, None]] = deque()
-        self._strangers: dict[Connection, float] = {}  # not admitted yet -> until when; the oldest first
+        self._max_strangers = max_strangers
+        # Not admitted yet -> until when; the oldest first. A plain dict is slow at losing its first.
+        self._strangers: OrderedDict[Connection, float] = OrderedDict()
 
     def attach(self, application: Application) -> None:
         """Say what the messages are for, before the first connection."""
@@ -95,13 +101,11 @@ class Engine:
         """Make a connection, on polling. Raises `Refused`."""
         if self.is_draining:
             raise Refused(Problem.DRAINING)
-        if len(self.connections) >= self._max_connections:
+        if len(self.connections) >= self._max_connections or len(self._strangers) >= self._max_strangers:
             raise Refused(Problem.FULL)
         connection = Connection(self, self._new_id())
         self.connections[connection.sid] = connection
-        self._strangers[connection] = asyncio.get_running_loop().time() + self.settings.connect_timeout_seconds
-        if self.wheel_slot is None:
-            self.wheel.arm(self, LONGEST_TICK_SECONDS)
+        self.estrange(connection)
         connection.expect_ping_in(random.uniform(*FIRST_PING) * self.settings.ping_interval_seconds)  # noqa: S311
         assert self._application is not None
         self._application.on_open(connection, environ)
@@ -133,20 +137,30 @@ class Engine:
         """The application knows who it is: it may stay."""
         self._strangers.pop(connection, None)
 
+    def estrange(self, connection: Connection) -> None:
+        """Nobody knows who it is, or what it stays for: it has some time to say so."""
+        if connection not in self._strangers:
+            self._strangers[connection] = asyncio.get_running_loop().time() + self.settings.connect_timeout_seconds
+            if self.wheel_slot is None:
+                self.wheel.arm(self, LONGEST_TICK_SECONDS)
+
     def refused(self, problem: Problem) -> None:
         """Count a request that was not served."""
         self._metrics.refused_requests.labels(problem.name.lower()).inc()
 
     def on_due(self) -> None:
         """The wheel: close who has not said in time what it came for."""
-        now = asyncio.get_running_loop().time()
-        while self._strangers:
-            connection, until = next(iter(self._strangers.items()))
-            if until > now:
+        loop = asyncio.get_running_loop()
+        for _ in range(CLOSED_PER_TURN):
+            connection, until = next(iter(self._strangers.items()), (None, math.inf))
+            if connection is None:
+                return
+            if until > loop.time():
                 self.wheel.arm(self, LONGEST_TICK_SECONDS)
                 return
             del self._strangers[connection]
             connection.close(Reason.SERVER_DISCONNECT, frames.POLICY_VIOLATION, "No CONNECT came in time.")
+        loop.call_soon(self.on_due)
 
     async def shutdown(self) -> None:
         """Take nobody in, and close all, so that clients go to another pod; returns soon, however slow they are."""

@@ -1,10 +1,13 @@
 """The requests of a session that is on polling: one GET that brings, one POST that takes."""
 
 import asyncio
-from typing import Protocol
+from typing import Final, Protocol
 
 from realtime.transports.engineio import packets
 from realtime.transports.engineio.inbox import MAX_INBOX
+
+# Packets of one POST that are taken before others have their turn.
+PACKETS_PER_TURN: Final = 64
 
 
 class PollOverlap(Exception):
@@ -58,11 +61,12 @@ class Session(Protocol):
 class Exchange:
     """Exists until the session moves to a websocket."""
 
-    __slots__ = ("_get", "_is_posting", "_probe", "_probes", "_room", "_session")
+    __slots__ = ("_get", "_is_over", "_is_posting", "_probe", "_probes", "_room", "_session")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._get: asyncio.Future[None] | None = None
+        self._is_over = False  # then nothing waits here any more
         self._is_posting = False
         self._room: asyncio.Future[None] | None = None  # done: there is room for another message
         self._probe: Peer | None = None  # the one that was answered
@@ -72,6 +76,11 @@ class Exchange:
     def is_get_open(self) -> bool:
         """Whether the client waits for an answer."""
         return self._get is not None
+
+    @property
+    def is_post_open(self) -> bool:
+        """Whether the client is telling something, or waits until that is taken."""
+        return self._is_posting
 
     @property
     def is_upgrading(self) -> bool:
@@ -108,11 +117,13 @@ class Exchange:
 
     async def take(self, body: bytes) -> None:
         """Take the body of the POST; returns when there is room for another. Raises `ProtocolViolation`."""
-        for packet in packets.decode_payload(body):
+        for number, packet in enumerate(packets.decode_payload(body), 1):
             self._session.receive(packet)
-            if self._session.unhandled >= MAX_INBOX:
+            if self._session.unhandled >= MAX_INBOX and not self._is_over:
                 self._room = asyncio.get_running_loop().create_future()
                 await self._room
+            elif number % PACKETS_PER_TURN == 0:
+                await asyncio.sleep(0)
 
     def close_post(self) -> None:
         """End the POST."""
@@ -141,9 +152,14 @@ class Exchange:
         if self._probe is probe:
             self._probe = None
 
+    def hand_over(self) -> None:
+        """The session goes on elsewhere: what is under way here ends."""
+        self._is_over = True
+        self.make_room()
+        self.wake()
+
     def end(self) -> None:
         """The session has ended; a GET under way is told so."""
         for probe in list(self._probes):
             probe.abandon()
-        self.make_room()
-        self.wake()
+        self.hand_over()

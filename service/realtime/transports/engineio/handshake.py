@@ -31,6 +31,8 @@ class Problem(Enum):
     FORBIDDEN = (403, 4, "Forbidden")
     UNSUPPORTED_PROTOCOL_VERSION = (400, 5, "Unsupported protocol version")
     # Ours.
+    HEAD_TOO_LARGE = (431, 3, "Request head too large")
+    TOO_MANY_AT_ONCE = (400, 3, "Too many requests at once on one connection")
     TOO_LARGE = (413, 3, "Payload too large")
     TOO_SLOW = (408, 3, "The request took too long")
     BAD_WEBSOCKET_VERSION = (426, 3, "Only version 13 of the websocket protocol is spoken here")
@@ -171,9 +173,10 @@ def environ_of(scope: Mapping[str, Any], path: str, query_string: bytes) -> dict
         "wsgi.url_scheme": scope["scheme"],
         "asgi.scope": scope,
     }
+    values: dict[str, list[str]] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").upper().replace("-", "_")
         key = key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
-        text = value.decode("latin-1")
-        environ[key] = f"{environ[key]},{text}" if key in environ else text
+        values.setdefault(key, []).append(value.decode("latin-1"))
+    environ.update((key, ",".join(texts)) for key, texts in values.items())
     return environ

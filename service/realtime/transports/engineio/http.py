@@ -27,6 +27,11 @@ from realtime.transports.engineio.wheel import Item
 
 # What the kernel keeps for a client that does not read, beside what is on its way; without this it is megabytes.
 KERNEL_WAITING_BYTES: Final = 131_072
+# Of one request's first line and headers; what browsers send with large cookies is a fifth of it.
+MAX_HEAD_BYTES: Final = 65_536
+MAX_HEADERS: Final = 100
+# Requests that wait behind one that is being served, on the same connection.
+MAX_PIPELINED: Final = 100
 
 
 def http_protocol(engine: Engine) -> type[HttpToolsProtocol]:
@@ -42,6 +47,8 @@ class _EngineHttpProtocol(HttpToolsProtocol):
         self.wheel_slot: set[Item] | None = None
         self._chunk = b""
         self._is_receiving = False
+        self._head_bytes = 0
+        self._problem: Problem | None = None  # for which the request that is being parsed is refused
 
     # -- a request must come in time --------------------------------------------------------------------------------
 
@@ -52,13 +59,20 @@ class _EngineHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_receiving = True
-        if self.wheel_slot is None:
+        self._head_bytes = 0
+        # While an earlier request is served, uvicorn does not read: then it is not the client who is late.
+        if self.wheel_slot is None and (self.cycle is None or self.cycle.response_complete):
             self._expect_request()
 
     def on_message_complete(self) -> None:
         self._is_receiving = False
         self.engine.wheel.disarm(self)
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_receiving:
+            self._expect_request()
 
     def _expect_request(self) -> None:
         self.engine.wheel.arm(self, self.engine.http.request_timeout_seconds)
@@ -80,6 +94,40 @@ class _EngineHttpProtocol(HttpToolsProtocol):
         self.engine.wheel.disarm(self)
         super().connection_lost(exc)
 
+    # -- and must not be too much -----------------------------------------------------------------------------------
+
+    def on_url(self, url: bytes) -> None:
+        self._measure_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._measure_head(len(name) + len(value))
+        super().on_header(name, value)
+        if len(self.headers) > MAX_HEADERS:
+            self._stop(Problem.HEAD_TOO_LARGE)
+
+    def _measure_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._stop(Problem.HEAD_TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._stop(Problem.TOO_MANY_AT_ONCE)
+        super().on_headers_complete()
+
+    def _stop(self, problem: Problem) -> None:
+        self._problem = problem
+        raise Refused(problem)  # what the parser makes of it, uvicorn answers with `send_400_response`
+
+    def send_400_response(self, msg: str) -> None:
+        if self._problem is None:
+            super().send_400_response(msg)
+        else:
+            self._refuse(Refused(self._problem))
+
+    # -- a websocket of ours ----------------------------------------------------------------------------------------
+
     def _get_upgrade(self) -> bytes | None:
         # uvicorn takes the header for one word, and the last one for all; RFC 7230 section 6.7 makes it a list.
         asked = dict.fromkeys((b"connection", b"upgrade"), b"")
@@ -88,8 +136,6 @@ class _EngineHttpProtocol(HttpToolsProtocol):
                 asked[name] += b"," + value.lower()
         words = {name: {word.strip() for word in value.split(b",")} for name, value in asked.items()}
         return WEBSOCKET.encode() if b"upgrade" in words[b"connection"] and b"websocket" in words[b"upgrade"] else None
-
-    # -- a websocket of ours ----------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         self._chunk = data

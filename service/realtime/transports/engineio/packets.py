@@ -36,7 +36,6 @@ MAX_PACKETS_IN_PAYLOAD: Final = 16
 CLOSE_FRAME: Final = encode_frame(TEXT, CLOSE.encode())
 PING_FRAME: Final = encode_frame(TEXT, PING.encode())
 NOOP_PAYLOAD: Final = NOOP.encode()
-CLOSE_PAYLOAD: Final = CLOSE.encode()
 
 
 def message_frame(message: str | bytes) -> bytes:

@@ -70,7 +70,7 @@ class PollingApp:
         connection = self._engine.find(query.sid)
         exchange = connection.exchange
         if exchange is None:
-            raise Refused(Problem.BAD_REQUEST, "the session is on a websocket now")
+            raise Refused(Problem.BAD_REQUEST, "the session is not on polling")
         try:
             if method == "GET":
                 return await self._get(connection, exchange, receive)

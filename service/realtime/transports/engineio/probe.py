@@ -104,7 +104,3 @@ class Probe(asyncio.Protocol):
         if not self._is_done:
             self._is_done = True
             self._give_up()
-
-    def shutdown(self) -> None:
-        """uvicorn: the process ends."""
-        self._end(frames.SERVICE_RESTART)

@@ -181,13 +181,17 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
         member = self._member(sid, namespace)
         if member is None:
             return
-        for room in member.rooms:
+        for room in list(member.rooms):
             self.basic_leave_room(sid, namespace, room)
         members = self._namespaces[namespace]
         members.remove(member)
         if not members.everybody.members:
             del self._namespaces[namespace]
         self.callbacks.pop(sid, None)
+        eio_sid = member.connection.sid
+        if member.connection.is_open and not any(n.member_of(eio_sid) for n in self._namespaces.values()):
+            assert self._engine is not None
+            self._engine.estrange(member.connection)
 
     # -- rooms ------------------------------------------------------------------------------------------------------
 

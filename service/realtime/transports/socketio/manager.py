@@ -173,7 +173,10 @@ class BrokerManager(LocalManager):
     async def _reply(self, origin: str, sid: str, namespace: str, ack_id: int, *arguments: Any) -> None:
         text, attachments = split_packet(packet.Packet(packet.ACK, list(arguments), namespace))
         reply = Reply(origin=self._pod_id, sid=sid, ack_id=ack_id, text=text, attachments=attachments)
-        await self._broker.signal_pod(origin, encode_signal(reply))
+        try:
+            await self._broker.signal_pod(origin, encode_signal(reply))
+        except RedisUnavailable as error:
+            log.warning("reply_lost", error=str(error))  # who asked gives up by itself
 
     # -- what python-socketio asks: emitting ------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """Where python-engineio and python-socketio are not used as they come, and why.
 
 Everything that is overridden is listed in `tests/unit/transports/test_overrides.py` with a fingerprint of the library's
-code, so that an upgrade that changes what we rely on is noticed before users notice it. (The client manager, which
-python-socketio lets everybody replace, is in `local.py` and `manager.py`.)
+code, so that an upgrade that changes what we rely on is noticed before users notice it. What these libraries let
+everybody replace stands elsewhere: the client manager in `local.py` and `manager.py`, the packet in `packets.py`.
 """
 
 from functools import partial
@@ -22,8 +22,8 @@ from realtime.transports.engineio.outbox import Audience
 from realtime.transports.engineio.polling import PollingApp
 from realtime.transports.socketio.packets import StrictPacket
 
-# Refused CONNECT packets after which a connection is closed; a stock client sends one for each try of its user.
-MAX_CONNECT_ATTEMPTS: Final = 10
+# CONNECT packets after which a connection is closed; a stock client sends one for each try of its user.
+MAX_CONNECT_ATTEMPTS: Final = 100
 
 
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
@@ -183,8 +183,13 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             await self._send_packet(eio_sid, refusal)
             return
         await super()._handle_connect(eio_sid, namespace, data)
-        if self.manager.sid_from_eio_sid(eio_sid, namespace) is not None:
-            self._attempts.pop(eio_sid, None)
-            if len(known) == 1:
-                # The request's headers are kilobytes, and hold the token. No other namespace will ask for them.
-                self.environ[eio_sid] = {}
+        if self.manager.sid_from_eio_sid(eio_sid, namespace) is not None and len(known) == 1:
+            # The request's headers are kilobytes, and hold the token. No other namespace will ask for them.
+            self.environ[eio_sid] = {}
+
+    async def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
+        # The stock one takes an event that a client has named `*` for the handler of all others, whose first argument
+        # is then missing, and the client's own words stand where the session's id should.
+        if event == "*":
+            args = (event, *args)
+        return await super()._trigger_event(event, namespace, *args)

@@ -12,6 +12,8 @@ from socketio import packet
 
 # Of one packet; what has come of a packet waits in memory for the rest. The same limit as socket.io-parser's.
 MAX_ATTACHMENTS: Final = 10
+# Of lists and objects within each other: what is deeper cannot be written again by recursion.
+MAX_DEPTH: Final = 100
 # type, namespace, ack id, data; a binary type has the number of its attachments and a dash behind it.
 _PACKET: Final = re.compile(r"(?:([0-4])|([56])([0-9]{1,10})-)(?:(/[^,]*),?)?([0-9]{1,16})?(.*)", re.DOTALL)
 
@@ -48,6 +50,8 @@ class StrictPacket(packet.Packet):  # type: ignore[misc]
         self.namespace = None if namespace is None else namespace.partition("?")[0]
         self.id = None if ack_id is None else int(ack_id)
         self.data = FastJson.loads(data) if data else None
+        if data.count("[") + data.count("{") > MAX_DEPTH and _depth(self.data) > MAX_DEPTH:
+            raise ValueError("This is nested too deeply.")
         count = int(attachments or 0)
         if count > MAX_ATTACHMENTS:
             raise ValueError(f"A packet may have {MAX_ATTACHMENTS} attachments.")
@@ -76,10 +80,7 @@ class StrictPacket(packet.Packet):  # type: ignore[misc]
     @classmethod
     def reconstruct_binary(cls, data: Any, attachments: list[bytes]) -> Any:
         """Put the attachments in their places. Raises `ValueError`."""
-        try:
-            return cls._put_in_place(data, attachments)
-        except RecursionError:
-            raise ValueError("This is nested too deeply.") from None
+        return cls._put_in_place(data, attachments)
 
     @classmethod
     def _put_in_place(cls, data: Any, attachments: list[bytes]) -> Any:
@@ -93,3 +94,16 @@ class StrictPacket(packet.Packet):  # type: ignore[misc]
         if not isinstance(number, int) or not 0 <= number < len(attachments):
             raise ValueError("A placeholder names no attachment.")
         return attachments[number]
+
+
+def _depth(data: Any) -> int:
+    depth, level = 0, [data]
+    while level:
+        depth += 1
+        containers = [list(item.values()) if isinstance(item, dict) else item for item in level if _is_container(item)]
+        level = [item for container in containers for item in container]
+    return depth - 1
+
+
+def _is_container(item: Any) -> bool:
+    return isinstance(item, dict | list)

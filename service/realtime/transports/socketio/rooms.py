@@ -24,7 +24,7 @@ class Member:
         self.sid = sid
         self.connection = connection
         self.stage = Stage.CONNECTING
-        self.rooms: tuple[str, ...] = ()  # few: smaller than a set
+        self.rooms: dict[str, None] = {}  # in the order in which it entered them
 
 
 class Room:
@@ -87,14 +87,14 @@ class Namespace:
         if members is None:
             members = self.rooms[room] = Room()
         members.add(member)
-        member.rooms += (room,)
+        member.rooms[room] = None
         return True
 
     def leave(self, member: Member, room: str) -> bool:
         """Take a member out of a room; whether the room is empty now."""
         if room not in member.rooms:
             return False
-        member.rooms = tuple(other for other in member.rooms if other != room)
+        del member.rooms[room]
         members = self.rooms[room]
         members.remove(member)
         if members.members:

@@ -16,10 +16,16 @@ SOCKETIO_PATH: Final = "socket.io"
 
 
 def make_engine(
-    pod_id: str, http: HttpSettings, sockets: SocketSettings, metrics: Metrics, max_connections: int
+    pod_id: str,
+    http: HttpSettings,
+    sockets: SocketSettings,
+    metrics: Metrics,
+    max_connections: int,
+    max_strangers: int | None = None,
 ) -> Engine:
-    """Make what holds the connections of a pod."""
-    return Engine(SOCKETIO_PATH, http, sockets, max_connections, lambda: new_sid(pod_id), metrics)
+    """Make what holds the connections of a pod; `max_strangers` of them have not said yet who they are."""
+    strangers = max_connections if max_strangers is None else max_strangers
+    return Engine(SOCKETIO_PATH, http, sockets, max_connections, strangers, lambda: new_sid(pod_id), metrics)
 
 
 def make_socketio_server(manager: BrokerManager, pod_id: str, engine: Engine) -> SocketServer:

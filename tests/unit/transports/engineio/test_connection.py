@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from typing import cast
 
 import pytest
 
 from realtime.transports.engineio import frames
 from realtime.transports.engineio.connection import FRAMES_PER_TURN, GOODBYE_SECONDS
 from realtime.transports.engineio.exchange import PollOverlap
+from realtime.transports.engineio.frames import FrameReader
 from realtime.transports.engineio.hub import State
 from realtime.transports.engineio.inbox import MAX_INBOX
 from realtime.transports.engineio.outbox import Audience
@@ -180,6 +182,44 @@ async def test_two_polls_at_once_end_the_session() -> None:
     assert connection.state is State.CLOSED
 
 
+async def test_a_post_that_is_under_way_when_the_session_moves_is_taken_to_its_end() -> None:
+    hub = FakeHub()
+    hub.may_handle.clear()
+    connection, transport = hub.connect_polling(), FakeTransport()
+    exchange = connection.exchange
+    assert exchange is not None
+    taking = asyncio.create_task(exchange.take(b"\x1e".join(b"4%d" % number for number in range(40))))
+    await settle()
+    assert not taking.done()
+    connection.connect_websocket(cast("asyncio.Transport", transport), FrameReader(1_000))
+    hub.may_handle.set()
+    await taking
+    while len(hub.messages) < 40:
+        await asyncio.sleep(0)
+    assert hub.messages == [str(number) for number in range(40)]
+
+
+async def test_many_small_packets_in_one_post_let_others_have_their_turn() -> None:
+    hub = FakeHub()
+    connection, turns = hub.connect_polling(), 0
+    assert connection.exchange is not None
+    taking = asyncio.create_task(connection.exchange.take(b"\x1e".join([b"6"] * 10_000)))
+    while not taking.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 100
+
+
+async def test_small_frames_count_as_what_it_costs_to_keep_them() -> None:
+    hub = FakeHub(waiting_conflate_bytes=4 * KB, message_max_bytes=4 * KB, waiting_max_bytes=100 * KB)
+    connection = hub.connect_polling()
+    frames_kept = 0
+    while connection.is_open:
+        connection.wait_with(text_frame(b"x"))
+        frames_kept += 1
+    assert frames_kept < 1_000
+
+
 # -- deadlines ------------------------------------------------------------------------------------------------------
 
 
@@ -212,6 +252,22 @@ async def test_who_does_not_say_goodbye_in_time_is_cut() -> None:
     connection.on_due()
     assert (connection.state, transport.closed) == (State.CLOSED, "aborted")
     assert hub.settings.ping_timeout_seconds > GOODBYE_SECONDS
+
+
+async def test_a_client_is_not_taken_for_dead_while_its_pong_lies_behind_what_we_do_not_read() -> None:
+    hub = FakeHub()
+    hub.may_handle.clear()
+    connection, _ = hub.connect()
+    connection.on_due()
+    connection.data_received(client_text("4x") * 100 + client_text("3"))
+    connection.on_due()
+    assert connection.is_open
+    hub.may_handle.set()
+    while len(hub.messages) < 100:
+        await asyncio.sleep(0)
+    await settle()
+    connection.on_due()
+    assert connection.is_open
 
 
 # -- the end --------------------------------------------------------------------------------------------------------
