@@ -605,6 +605,39 @@ async def test_what_is_no_proper_request_is_refused_or_answered(impatient_server
         assert await answers(other)
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"X: y\r\n" * 20_000, id="many of one name"),
+        pytest.param(b"".join(b"X-%d: y\r\n" % number for number in range(101)), id="many names"),
+        pytest.param(b"X: " + b"y" * 70_000 + b"\r\n", id="a long one"),
+    ],
+)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(request("GET", target("polling")), id="polling"),
+        pytest.param(upgrade_request(target("websocket")), id="websocket"),
+    ],
+)
+async def test_a_head_that_is_too_large_is_refused(port: int, kind: bytes, head: bytes) -> None:
+    async with Wire(port) as wire:
+        await wire.send(kind.removesuffix(b"\r\n"), head, b"\r\n")
+        assert (await wire.response()).status == 431
+        assert await wire.is_cut()
+
+
+async def test_more_requests_than_may_wait_on_one_connection_are_refused(port: int) -> None:
+    async with Wire(port) as wire:
+        await wire.send(request("POST", "/alive", body="x") * 5_000)
+        with contextlib.suppress(EOFError, ConnectionError):
+            while (await wire.response()).status == 200:
+                pass
+        assert await wire.is_cut()
+    async with open_websocket(port) as other:
+        assert await answers(other)
+
+
 # -- TLS ------------------------------------------------------------------------------------------------------------
 
 
