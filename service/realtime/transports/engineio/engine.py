@@ -87,6 +87,7 @@ class Engine:
         self._metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
         self._patient: deque[Coroutine[Any, Any, None]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._max_strangers = max_strangers
         # Not admitted yet -> until when; the oldest first. A plain dict is slow at losing its first.
         self._strangers: OrderedDict[Connection, float] = OrderedDict()
@@ -137,10 +138,15 @@ class Engine:
         """The application knows who it is: it may stay."""
         self._strangers.pop(connection, None)
 
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        # Asked for once: Python 3.11 makes a system call, getpid(), to answer.
+        self._loop = self._loop or asyncio.get_running_loop()
+        return self._loop
+
     def estrange(self, connection: Connection) -> None:
         """Nobody knows who it is, or what it stays for: it has some time to say so."""
         if connection not in self._strangers:
-            self._strangers[connection] = asyncio.get_running_loop().time() + self.settings.connect_timeout_seconds
+            self._strangers[connection] = self._running_loop().time() + self.settings.connect_timeout_seconds
             if self.wheel_slot is None:
                 self.wheel.arm(self, LONGEST_TICK_SECONDS)
 
@@ -150,7 +156,7 @@ class Engine:
 
     def on_due(self) -> None:
         """The wheel: close who has not said in time what it came for."""
-        loop = asyncio.get_running_loop()
+        loop = self._running_loop()
         for _ in range(CLOSED_PER_TURN):
             connection, until = next(iter(self._strangers.items()), (None, math.inf))
             if connection is None:
@@ -167,9 +173,9 @@ class Engine:
         self.is_draining = True
         for connection in list(self.connections.values()):
             connection.close(Reason.SERVER_DISCONNECT, frames.SERVICE_RESTART)
-        until = asyncio.get_running_loop().time() + GOODBYE_SECONDS
+        until = self._running_loop().time() + GOODBYE_SECONDS
         # Not an event, which each connection would have to set at its end.
-        while (self.connections or self._tasks or self._patient) and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
+        while (self.connections or self._tasks or self._patient) and self._running_loop().time() < until:  # noqa: ASYNC110
             await asyncio.sleep(SHUTDOWN_CHECK_SECONDS)
 
     # -- what connections ask (`Hub`) -------------------------------------------------------------------------------
@@ -185,16 +191,16 @@ class Engine:
             return
         self._patient.append(work)
         if len(self._patient) == 1:
-            asyncio.get_running_loop().call_soon(self._run_patient)
+            self._running_loop().call_soon(self._run_patient)
 
     def _run_patient(self) -> None:
         for _ in range(min(PATIENT_PER_TURN, len(self._patient))):
             self._run(self._patient.popleft())
         if self._patient:
-            asyncio.get_running_loop().call_soon(self._run_patient)
+            self._running_loop().call_soon(self._run_patient)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        task = self._running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -42,12 +42,15 @@ class Outbox:
     def __init__(self) -> None:
         self.pace = 0  # counts the times that any connection became writable directly, or ceased to be
         self._runs: list[_Run] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def put(self, audience: Audience, frame: bytes, conflation_key: str | None = None) -> None:
         """Send a frame to many. It is written before the loop turns again, or with `flush`."""
         runs = self._runs
         if not runs:
-            asyncio.get_running_loop().call_soon(self.flush)
+            # Asked for once: Python 3.11 makes a system call, getpid(), to answer.
+            self._loop = self._loop or asyncio.get_running_loop()
+            self._loop.call_soon(self.flush)
         elif runs[-1].audience is audience:
             runs[-1].add(frame, conflation_key)
             return
