@@ -66,7 +66,8 @@ class _EngineHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._is_receiving = False
-        self.engine.wheel.disarm(self)
+        if not self.flow.write_paused:  # else the deadline is for the client to read
+            self.engine.wheel.disarm(self)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
