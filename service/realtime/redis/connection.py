@@ -86,7 +86,7 @@ class PushedReplies:
 
 def _stream_of(connection: AbstractConnection) -> asyncio.StreamReader:
     # The one private name of redis-py that we rely on; `tests/unit/redis` tells when it is gone.
-    stream = connection._reader  # noqa: SLF001
+    stream = connection._reader  # noqa: SLF001 - the one private name; there is no public way to its bytes
     assert isinstance(stream, asyncio.StreamReader)
     return stream
 
