@@ -1,0 +1,30 @@
+"""A place in the order of what was published: how far somebody has been told, and so where to go on."""
+
+import re
+from typing import Final, NamedTuple
+
+_PLACE: Final = re.compile(r"([A-Za-z0-9_-]{1,32}):([0-9]{1,19})")
+# Beyond this, JavaScript and Lua do not tell a number from the next; reached in the year 2255.
+MAX_OFFSET: Final = 2**53 - 1
+
+
+class Place(NamedTuple):
+    """`offset` in the total order that `epoch` names; written `7Qx2f0aB:1763890000123456`.
+
+    Clients keep it, and send it back when they return. Places of different epochs cannot be compared: between them,
+    Redis has lost its data.
+    """
+
+    epoch: str
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """Read what `str` wrote. Raises `ValueError`."""
+        match = _PLACE.fullmatch(text)
+        if match is None or int(match[2]) > MAX_OFFSET:
+            raise ValueError("a place looks like 7Qx2f0aB:1763890000123456")
+        return cls(match[1], int(match[2]))
