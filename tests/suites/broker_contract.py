@@ -4,13 +4,15 @@ import asyncio
 import itertools
 import math
 import random
+from collections.abc import Sequence
 
 import pytest
 
 from parts.waiting import eventually
-from realtime.broker.base import NO_POSITION, Outcome
+from realtime.broker.base import NO_POSITION, Delivery, Gap, Outcome
+from realtime.broker.place import Cursor, Place
 from suites.broker_model import check_that_pods_hear_exactly_what_was_published_meanwhile
-from suites.listening import PATIENCE_SECONDS, MakeBroker, batch, publication
+from suites.listening import PATIENCE_SECONDS, MakeBroker, batch, history, publication
 
 ODD_ROOMS = (
     "user:42",
@@ -26,6 +28,10 @@ ODD_ROOMS = (
     "",
     "long" * 1_000,
 )
+
+
+def cursor_of(delivery: Delivery) -> Cursor:
+    return Cursor([Place(delivery.epoch, delivery.offset)])
 
 
 class BrokerContract:
@@ -71,7 +77,7 @@ class BrokerContract:
             ("orders", 1): NO_POSITION,
         }
         await pod.has_heard_all()
-        assert pod.packets() == [d.packet.decode() for d in await pod.broker.history(["r"], 0)] == ["110"]
+        assert pod.packets() == [d.packet.decode() for d in await history(pod.broker, "r")] == ["110"]
         # The consumer goes back to where the broker is, and all comes right.
         outcome = await pod.broker.publish_records(
             batch(110, *((n, [publication(f"{n}", "r")]) for n in range(111, 122)))
@@ -125,7 +131,7 @@ class BrokerContract:
         assert (full.conflation_key, full.traceparent) == (said.conflation_key, said.traceparent)
         assert (empty.packet, empty.conflation_key, empty.traceparent, empty.except_rooms) == (b"", None, None, ())
         assert full.epoch == empty.epoch != ""
-        assert await pod.broker.history(["r"], 0) == pod.deliveries
+        assert await history(pod.broker, "r") == pod.deliveries
 
     async def test_offsets_rise_in_one_order_over_all_rooms(self, make_broker: MakeBroker) -> None:
         first, second = await make_broker(), await make_broker()
@@ -144,7 +150,7 @@ class BrokerContract:
         offsets = [d.offset for d in first.deliveries]
         assert len(offsets) == 4 * 20 * 3
         assert all(a < b for a, b in itertools.pairwise(offsets))
-        assert first.deliveries == second.deliveries == await first.broker.history(rooms, 0)
+        assert first.deliveries == second.deliveries == await history(first.broker, *rooms)
         for publisher in range(4):
             mine = [d.packet.decode() for d in first.deliveries if d.packet.startswith(b"%d-" % publisher)]
             assert mine == [f"{publisher}-{n}-{i}" for n in range(20) for i in range(3)]
@@ -188,7 +194,7 @@ class BrokerContract:
         assert outcome == Outcome(position=0, published=1)
         await pod.has_heard_all()
         assert [(d.room, d.except_rooms) for d in pod.deliveries] == [("a", ()), ("b", ("a",))]
-        assert len(await pod.broker.history(["a"], 0)) == 1
+        assert len(await history(pod.broker, "a")) == 1
 
     async def test_large_messages_arrive_whole(self, make_broker: MakeBroker) -> None:
         pod = await make_broker()
@@ -207,7 +213,7 @@ class BrokerContract:
         await pod.broker.signal_room(room, b"signal")
         await pod.has_heard_all()
         assert [(d.room, d.packet) for d in pod.deliveries] == [(room, b"1"), (room, b"2")]
-        assert [d.room for d in await pod.broker.history([room], 0)] == [room, room]
+        assert [d.room for d in await history(pod.broker, room)] == [room, room]
         assert pod.signals == [b"signal"]
 
     async def test_a_name_that_cannot_be_written_is_refused_and_harms_nobody(self, make_broker: MakeBroker) -> None:
@@ -257,25 +263,118 @@ class BrokerContract:
 
     # --- history
 
-    async def test_history_is_read_by_offset(self, make_broker: MakeBroker) -> None:
+    async def test_what_was_missed_is_read_behind_a_cursor(self, make_broker: MakeBroker) -> None:
         pod = await make_broker()
         await pod.broker.subscribe(["a", "b", "c"])
         for n in range(10):
             await pod.broker.publish_once([publication(f"{n}", "abc"[n % 3])])
         await pod.broker.publish_once([publication("all", "b", "a")])
         await pod.has_heard_all()
-        heard, history = pod.deliveries, pod.broker.history
-        assert await history(["a", "b", "c"], 0) == await history({"c", "a", "b"}, 0) == heard
-        assert await history(["c", "a", "b", "a"], heard[4].offset) == heard[5:]
-        assert await history(["a"], heard[4].offset) == [d for d in heard[5:] if d.room == "a"]
-        assert await history(["c", "b"], heard[9].offset - 1) == [d for d in heard[9:] if d.room != "a"]
-        assert await history(["a", "b", "c"], heard[-1].offset) == []
-        assert await history(["nobody"], 0) == await history([], 0) == []
+        heard = pod.deliveries
+
+        async def missed(after: int, *rooms: str) -> Sequence[Delivery]:
+            cursor = Cursor([Place(heard[0].epoch, after)])
+            answer = await pod.broker.missed(dict.fromkeys(rooms, cursor), 100)
+            assert answer.gap is None
+            assert answer.up_to.in_epoch(heard[0].epoch) >= heard[-1].offset
+            return answer.deliveries
+
+        first = heard[0].offset - 1
+        assert await missed(first, "a", "b", "c") == await missed(first, "c", "b", "a") == heard
+        assert await missed(heard[4].offset, "c", "a", "b") == heard[5:]
+        assert await missed(heard[4].offset, "a") == [d for d in heard[5:] if d.room == "a"]
+        assert await missed(heard[9].offset - 1, "c", "b") == [d for d in heard[9:] if d.room != "a"]
+        assert await missed(heard[-1].offset, "a", "b", "c") == []
+        assert await missed(first, "nobody") == await missed(first) == []
+
+    async def test_each_room_may_have_a_cursor_of_its_own(self, make_broker: MakeBroker) -> None:
+        pod = await make_broker()
+        for n in range(6):
+            await pod.broker.publish_once([publication(f"{n}", "a", "b")])
+        of_a = await history(pod.broker, "a")
+        answer = await pod.broker.missed({"a": cursor_of(of_a[1]), "b": cursor_of(of_a[4])}, 100)
+        assert [(d.room, d.packet) for d in answer.deliveries] == [
+            *(("a", b"%d" % n) for n in (2, 3, 4)),
+            ("a", b"5"),
+            ("b", b"5"),
+        ]
+
+    async def test_behind_what_was_read_nothing_older_is_ever_published(self, make_broker: MakeBroker) -> None:
+        pod = await make_broker()
+        offsets = []
+        for n in range(20):
+            (place,) = (await pod.broker.missed({}, 1)).up_to
+            await pod.broker.publish_once([publication(f"{n}", "r")])
+            offsets += [place.offset, (await history(pod.broker, "r"))[-1].offset]
+        assert all(up_to < published for up_to, published in zip(offsets[::2], offsets[1::2], strict=True))
+
+    async def test_a_cursor_of_another_epoch_is_told_for_one(self, make_broker: MakeBroker) -> None:
+        pod = await make_broker()
+        await pod.broker.publish_once([publication("a", "r")])
+        (ours,) = (await pod.broker.missed({}, 1)).up_to
+        for cursor in (Cursor([Place("another", ours.offset)]), Cursor()):
+            answer = await pod.broker.missed({"r": cursor}, 100)
+            assert (answer.gap, answer.deliveries) == (Gap.EPOCH, ())
+        both = Cursor([Place("another", 1), Place(ours.epoch, ours.offset)])
+        assert (await pod.broker.missed({"r": both}, 100)).gap is None
+
+    async def test_more_than_was_asked_for_is_told_for_it(self, make_broker: MakeBroker) -> None:
+        pod = await make_broker()
+        (start,) = (await pod.broker.missed({}, 1)).up_to
+        for n in range(4):
+            await pod.broker.publish_once([publication(f"{n}", "a" if n % 2 else "b")])
+        after = dict.fromkeys(("a", "b"), Cursor([start]))
+        assert len((await pod.broker.missed(after, 4)).deliveries) == 4
+        assert (await pod.broker.missed(after, 3)).gap is Gap.TOO_MANY
+
+    async def test_the_newest_are_read_in_order(self, make_broker: MakeBroker) -> None:
+        pod = await make_broker()
+        for n in range(9):
+            await pod.broker.publish_once([publication(f"{n}", "abc"[n % 3], "d")])
+        answer = await pod.broker.newest(["a", "d", "b"], None, 4, 3_600)
+        assert answer.gap is Gap.TOO_MANY
+        assert [(d.room, d.packet) for d in answer.deliveries] == [
+            ("d", b"5"),
+            ("a", b"6"),
+            ("d", b"6"),
+            ("b", b"7"),
+            ("d", b"7"),
+            ("d", b"8"),
+        ]
+        everything = await pod.broker.newest(["a", "d", "b"], None, 9, 3_600)
+        assert (len(everything.deliveries), everything.gap) == (15, None)
+        behind = cursor_of(everything.deliveries[-2])
+        assert [d.packet for d in (await pod.broker.newest(["d"], behind, 9, 3_600)).deliveries] == [b"8"]
+        elsewhere = Cursor([Place("another", behind[0].offset)])
+        assert len((await pod.broker.newest(["d"], elsewhere, 9, 3_600)).deliveries) == 9
+        assert (await pod.broker.newest([], None, 9, 3_600)).deliveries in ((), [])
+
+    async def test_a_pod_knows_how_far_it_has_told(self, make_broker: MakeBroker) -> None:
+        pod, publisher = await make_broker(), await make_broker()
+        await pod.broker.subscribe(["r"])
+        for n in range(20):
+            await publisher.broker.publish_once([publication(f"{n}", "r")])
+            up_to = (await publisher.broker.missed({}, 1)).up_to
+            await pod.broker.until_told(up_to)
+            assert pod.packets() == [str(i) for i in range(n + 1)]
+            (told,), (place,) = pod.broker.told(), up_to
+            assert told.epoch == place.epoch
+            assert told.offset >= place.offset
+        assert pod.signals == []
+
+    async def test_what_a_client_keeps_is_a_cursor_behind_the_delivery(self, make_broker: MakeBroker) -> None:
+        pod = await make_broker()
+        await pod.broker.subscribe(["r"])
+        for n in range(3):
+            await pod.broker.publish_once([publication(f"{n}", "r")])
+        await pod.has_heard_all()
+        kept = Cursor.parse(pod.broker.cursor_at(pod.deliveries[0]))
+        assert (await pod.broker.missed({"r": kept}, 100)).deliveries == pod.deliveries[1:]
 
     async def test_history_does_not_need_a_subscription(self, make_broker: MakeBroker) -> None:
         first, second = await make_broker(), await make_broker()
         await first.broker.publish_once([publication("a", "r")])
-        assert [d.packet for d in await second.broker.history(["r"], 0)] == [b"a"]
+        assert [d.packet for d in await history(second.broker, "r")] == [b"a"]
         assert first.deliveries == second.deliveries == []
 
     async def test_history_of_many_rooms_comes_in_order(self, make_broker: MakeBroker) -> None:
@@ -283,7 +382,7 @@ class BrokerContract:
         rooms = [f"r{n}" for n in range(1_000)]
         shuffled = random.Random(1).sample(rooms, len(rooms))
         await pod.broker.publish_once([publication(room, room) for room in shuffled])
-        assert [d.room for d in await pod.broker.history(rooms, 0)] == shuffled
+        assert [d.room for d in await history(pod.broker, *rooms)] == shuffled
 
     # --- subscribing
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol, Self
 
 from parts.waiting import eventually
@@ -28,11 +28,20 @@ def batch(
     return RecordBatch(topic, number, after, [PublishedRecord(offset, list(of_it)) for offset, of_it in records])
 
 
+async def history(broker: Broker, *rooms: str) -> Sequence[Delivery]:
+    """Return all that the rooms' histories hold."""
+    return (await broker.newest(rooms, None, 1_000_000, 86_400)).deliveries
+
+
 class Ears:
     """A `BrokerListener` that remembers."""
 
     def __init__(self) -> None:
         self.heard: list[Delivery | bytes] = []
+        self.gaps: list[str] = []
+
+    def on_gap(self, rooms: Collection[str]) -> None:
+        self.gaps += rooms
 
     def on_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         self.heard += deliveries

@@ -9,7 +9,10 @@ publishes 121 to 130 with `after=120`; 110 lies behind 120, so nothing is publis
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
+
+from realtime.broker.place import Cursor
 
 # The position of a partition from which nothing was ever published.
 NO_POSITION: Final = -1
@@ -85,11 +88,36 @@ class Outcome:
     skipped_records: int = 0
 
 
+class Gap(StrEnum):
+    """Why a room's history does not hold all that was published behind a place."""
+
+    EPOCH = "history_lost"  # Redis has lost its data since
+    TRIMMED = "history_trimmed"  # more was published since than is kept
+    EXPIRED = "history_expired"  # so long ago that the history may have been dropped meanwhile
+    TOO_MANY = "too_many_missed"  # more than was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What was published into some rooms behind a cursor, in order of offset; a message once for each of its rooms.
+
+    What was published behind `up_to` is not among it, all before is; but for a `gap`.
+    """
+
+    deliveries: Sequence[Delivery]
+    up_to: Cursor
+    gap: Gap | None = None
+
+
 class BrokerListener(Protocol):
     """Who is told what comes out of rooms on this pod. Called in order, one at a time; must not block."""
 
     def on_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Messages of subscribed rooms, in their order."""
+        ...
+
+    def on_gap(self, rooms: Collection[str]) -> None:
+        """Of these rooms something may have been missed that no history holds any more; told before what comes next."""
         ...
 
     def on_signal(self, signal: bytes) -> None:
@@ -127,8 +155,32 @@ class Broker(Protocol):
         """Positions of (topic, partition); `NO_POSITION` where nothing was published."""
         ...
 
-    async def history(self, rooms: Collection[str], after_offset: int) -> Sequence[Delivery]:
-        """What the rooms' histories hold behind an offset, each message once for each room, in order of offset."""
+    async def missed(self, after: Mapping[str, Cursor], max_messages: int) -> Missed:
+        """All that was published into each room behind its cursor; nothing, and a `gap`, if that cannot be had."""
+        ...
+
+    async def newest(
+        self, rooms: Collection[str], after: Cursor | None, max_messages: int, max_age_seconds: float
+    ) -> Missed:
+        """The newest that was published into the rooms, behind a cursor of this epoch if one is given.
+
+        The gap says `TOO_MANY` if there were more within that age.
+        """
+        ...
+
+    def told(self) -> Cursor:
+        """How far the listener has been told what was published into subscribed rooms: all of it, up to here.
+
+        It goes on with each heartbeat, also when nothing is published. Empty until the pod has heard itself.
+        """
+        ...
+
+    def cursor_at(self, delivery: Delivery) -> str:
+        """Write what a client keeps that has been told this delivery, and all before it; call it as it is told."""
+        ...
+
+    async def until_told(self, cursor: Cursor) -> None:
+        """Wait until the listener has been told all up to the cursor; a deaf pod waits until it hears again."""
         ...
 
     async def subscribe(self, rooms: Collection[str]) -> None:

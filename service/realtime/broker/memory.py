@@ -10,10 +10,13 @@ from realtime.broker.base import (
     NO_POSITION,
     BrokerListener,
     Delivery,
+    Gap,
+    Missed,
     Outcome,
     Publication,
     RecordBatch,
 )
+from realtime.broker.place import Cursor, Place
 from realtime.clock import Clock, SystemClock
 from realtime.settings import HistorySettings
 
@@ -29,7 +32,8 @@ class MemoryHub:
         self.brokers: dict[str, MemoryBroker] = {}
         self.history_settings = history
         self.clock = clock or SystemClock()
-        self.histories: dict[str, deque[Delivery]] = defaultdict(lambda: deque(maxlen=history.max_messages_per_room))
+        self.histories: dict[str, deque[Delivery]] = defaultdict(deque)
+        self.trimmed_up_to: dict[str, int] = defaultdict(int)
 
     def publish(self, publication: Publication) -> None:
         """Give it the next offset, keep it, and tell it to all who are subscribed."""
@@ -39,9 +43,20 @@ class MemoryHub:
             # Through the wire form, so that it holds in memory what it holds in Redis.
             encoded = wire.encode(publication, rooms[:number])
             delivery = wire.decode(room, wire.with_offset(self.epoch, self.offset, encoded))
-            self.histories[room].append(delivery)
+            self._keep(room, delivery)
             for broker in list(self.brokers.values()):
                 broker.receive(delivery)
+
+    def _keep(self, room: str, delivery: Delivery) -> None:
+        history = self.histories[room]
+        history.append(delivery)
+        if len(history) > self.history_settings.max_messages_per_room:
+            self.trimmed_up_to[room] = history.popleft().offset
+
+    @property
+    def up_to(self) -> Cursor:
+        """How far publishing has come."""
+        return Cursor((Place(self.epoch, self.offset),))
 
 
 class MemoryBroker:
@@ -104,10 +119,47 @@ class MemoryBroker:
         """See `Broker.positions`."""
         return {key: self._hub.positions.get(key, NO_POSITION) for key in partitions}
 
-    async def history(self, rooms: Collection[str], after_offset: int) -> Sequence[Delivery]:
-        """See `Broker.history`."""
+    async def missed(self, after: Mapping[str, Cursor], max_messages: int) -> Missed:
+        """See `Broker.missed`."""
+        missed = []
+        for room, cursor in after.items():
+            offset = cursor.in_epoch(self._hub.epoch)
+            if offset is None:
+                return Missed((), self._hub.up_to, Gap.EPOCH)
+            if self._hub.trimmed_up_to[room] > offset:
+                return Missed((), self._hub.up_to, Gap.TRIMMED)
+            missed += [delivery for delivery in self._hub.histories.get(room, ()) if delivery.offset > offset]
+        if len(missed) > max_messages:
+            return Missed((), self._hub.up_to, Gap.TOO_MANY)
+        return Missed(sorted(missed, key=wire.order), self._hub.up_to)
+
+    async def newest(
+        self,
+        rooms: Collection[str],
+        after: Cursor | None,
+        max_messages: int,
+        max_age_seconds: float,  # noqa: ARG002 - it keeps no time limit
+    ) -> Missed:
+        """See `Broker.newest`."""
+        offset = (None if after is None else after.in_epoch(self._hub.epoch)) or 0
         kept = (delivery for room in dict.fromkeys(rooms) for delivery in self._hub.histories.get(room, ()))
-        return sorted((d for d in kept if d.offset > after_offset), key=wire.order)
+        behind = sorted((delivery for delivery in kept if delivery.offset > offset), key=wire.order)
+        offsets = list(dict.fromkeys(delivery.offset for delivery in behind))
+        if len(offsets) <= max_messages:
+            return Missed(behind, self._hub.up_to)
+        newest = [delivery for delivery in behind if delivery.offset >= offsets[-max_messages]]
+        return Missed(newest, self._hub.up_to, Gap.TOO_MANY)
+
+    def told(self) -> Cursor:
+        """See `Broker.told`: what is published is told at once."""
+        return self._hub.up_to if self._listener is not None else Cursor()
+
+    def cursor_at(self, delivery: Delivery) -> str:
+        """See `Broker.cursor_at`."""
+        return f"{delivery.epoch}:{delivery.offset}"
+
+    async def until_told(self, cursor: Cursor) -> None:
+        """See `Broker.until_told`."""
 
     async def subscribe(self, rooms: Collection[str]) -> None:
         """See `Broker.subscribe`."""

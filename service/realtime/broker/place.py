@@ -1,11 +1,13 @@
 """A place in the order of what was published: how far somebody has been told, and so where to go on."""
 
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 _PLACE: Final = re.compile(r"([A-Za-z0-9_-]{1,32}):([0-9]{1,19})")
 # Beyond this, JavaScript and Lua do not tell a number from the next; reached in the year 2255.
 MAX_OFFSET: Final = 2**53 - 1
+# As many as there may be shards.
+MAX_PLACES: Final = 64
 
 
 class Place(NamedTuple):
@@ -22,9 +24,33 @@ class Place(NamedTuple):
         return f"{self.epoch}:{self.offset}"
 
     @classmethod
-    def parse(cls, text: str) -> "Place":
+    def parse(cls, text: str) -> Self:
         """Read what `str` wrote. Raises `ValueError`."""
         match = _PLACE.fullmatch(text)
         if match is None or int(match[2]) > MAX_OFFSET:
             raise ValueError("a place looks like 7Qx2f0aB:1763890000123456")
         return cls(match[1], int(match[2]))
+
+
+class Cursor(tuple[Place, ...]):
+    """How far somebody has been told: a place in each order there is, one for each shard of Redis.
+
+    Written as the places with commas between: with one shard, a cursor looks like its only place.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self))
+
+    def in_epoch(self, epoch: str) -> int | None:
+        """The offset in one order; None if this cursor is of another time."""
+        return next((place.offset for place in self if place.epoch == epoch), None)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str` wrote. Raises `ValueError`."""
+        parts = text.split(",", MAX_PLACES)
+        if len(parts) > MAX_PLACES:
+            raise ValueError(f"a cursor has at most {MAX_PLACES} places")
+        return cls(map(Place.parse, parts))

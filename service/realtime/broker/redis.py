@@ -8,13 +8,31 @@ from typing import Final
 from redis.asyncio import Redis
 
 from realtime.broker import wire
-from realtime.broker.base import NO_POSITION, BrokerListener, Delivery, Outcome, Publication, RecordBatch
+from realtime.broker.base import (
+    NO_POSITION,
+    BrokerListener,
+    Delivery,
+    Gap,
+    Missed,
+    Outcome,
+    Publication,
+    RecordBatch,
+)
+from realtime.broker.place import Cursor, Place
 from realtime.broker.redis_subscriber import SIGNAL, RedisSubscriber
 from realtime.redis.connection import redis_errors
 from realtime.redis.keys import Keys
 from realtime.settings import HistorySettings, RedisSettings
 
 PUBLISH_SCRIPT: Final = files("realtime.broker").joinpath("publish.lua").read_text()
+MISSED_SCRIPT: Final = files("realtime.broker").joinpath("missed.lua").read_text()
+_GAPS: Final = {
+    b"": None,
+    b"epoch": Gap.EPOCH,
+    b"trimmed": Gap.TRIMMED,
+    b"expired": Gap.EXPIRED,
+    b"too_many": Gap.TOO_MANY,
+}
 # Rooms whose histories are read in one round trip.
 ROOMS_PER_READ: Final = 200
 
@@ -27,7 +45,10 @@ class RedisBroker:
         self._keys = Keys(redis.key_prefix)
         self._history_settings = history
         self._script = client.register_script(PUBLISH_SCRIPT)
-        self._subscriber = RedisSubscriber(client, redis, self._keys, pod_id, self._read_history)
+        self._missed_script = client.register_script(MISSED_SCRIPT)
+        self._subscriber = RedisSubscriber(
+            client, redis, history.max_messages_per_room, self._keys, pod_id, self._read_history
+        )
 
     async def run(self, listener: BrokerListener) -> None:
         """See `Broker.run`."""
@@ -84,27 +105,82 @@ class RedisBroker:
             values = await self._client.mget([self._keys.position(topic, number) for topic, number in ordered])
         return {key: NO_POSITION if value is None else int(value) for key, value in zip(ordered, values, strict=True)}
 
-    async def history(self, rooms: Collection[str], after_offset: int) -> Sequence[Delivery]:
-        """See `Broker.history`."""
-        return await self._read_history(dict.fromkeys(rooms, after_offset))
+    async def missed(self, after: Mapping[str, Cursor], max_messages: int) -> Missed:
+        """See `Broker.missed`."""
+        epoch = self._epoch_among(after.values())
+        offsets = {room: offset for room, cursor in after.items() if (offset := cursor.in_epoch(epoch)) is not None}
+        retention_ms = self._history_settings.retention_seconds * 1_000
+        missed = await self._read_missed("all", offsets, epoch, max_messages, retention_ms)
+        return missed if len(offsets) == len(after) else Missed((), missed.up_to, Gap.EPOCH)
 
-    async def _read_history(
-        self, after_offsets: Mapping[str, int], up_to_offset: int | None = None
-    ) -> Sequence[Delivery]:
+    async def newest(
+        self, rooms: Collection[str], after: Cursor | None, max_messages: int, max_age_seconds: float
+    ) -> Missed:
+        """See `Broker.newest`."""
+        epoch = self._epoch_among([] if after is None else [after])
+        offset = (None if after is None else after.in_epoch(epoch)) or 0
+        max_age_ms = int(max_age_seconds * 1_000)
+        missed = await self._read_missed("newest", dict.fromkeys(rooms, offset), epoch, max_messages, max_age_ms)
+        offsets = list(dict.fromkeys(delivery.offset for delivery in missed.deliveries))
+        if len(offsets) <= max_messages:
+            return missed
+        first = offsets[-max_messages]
+        kept = [delivery for delivery in missed.deliveries if delivery.offset >= first]
+        return Missed(kept, missed.up_to, Gap.TOO_MANY)
+
+    def _epoch_among(self, cursors: Collection[Cursor]) -> str:
+        """Which of the cursors' places are ours: those of the epoch that this pod hears."""
+        told = self._subscriber.told
+        if told is not None:
+            return told.epoch
+        return next((place.epoch for cursor in cursors for place in cursor), "")
+
+    async def _read_missed(self, what: str, after: Mapping[str, int], epoch: str, most: int, age_ms: int) -> Missed:
+        arguments: list[str | int] = [secrets.token_urlsafe(6), self._keys.history, what, most, age_ms, epoch]
+        for pair in after.items():
+            arguments += pair
+        with redis_errors("read what was missed"):
+            now_epoch, newest, gap, *found = await self._missed_script(
+                keys=[self._keys.epoch, self._keys.offset], args=arguments
+            )
+        rooms = list(after)
+        deliveries = [
+            delivery
+            for number, messages in zip(found[::2], found[1::2], strict=True)
+            for message in messages
+            if (delivery := wire.read(rooms[number - 1], message)) is not None
+        ]
+        deliveries.sort(key=wire.order)
+        return Missed(deliveries, Cursor((Place(now_epoch.decode(), newest),)), _GAPS[gap])
+
+    async def _read_history(self, after_offsets: Mapping[str, int], up_to_offset: int) -> Sequence[Delivery]:
         ordered = list(after_offsets)
-        newest = "+" if up_to_offset is None else f"{up_to_offset}-0"
         deliveries: list[Delivery] = []
         with redis_errors("read history"):
             for start in range(0, len(ordered), ROOMS_PER_READ):
                 chunk = ordered[start : start + ROOMS_PER_READ]
                 async with self._client.pipeline(transaction=False) as pipeline:
                     for room in chunk:
-                        pipeline.xrange(self._keys.history + room, f"({after_offsets[room]}-0", newest)
+                        pipeline.xrange(self._keys.history + room, f"({after_offsets[room]}-0", f"{up_to_offset}-0")
                     for room, entries in zip(chunk, await pipeline.execute(), strict=True):
                         read = (wire.read(room, fields.get(b"m", b"")) for _, fields in entries)
                         deliveries += (delivery for delivery in read if delivery is not None)
         deliveries.sort(key=wire.order)
         return deliveries
+
+    def told(self) -> Cursor:
+        """See `Broker.told`."""
+        place = self._subscriber.told
+        return Cursor(()) if place is None else Cursor((place,))
+
+    def cursor_at(self, delivery: Delivery) -> str:
+        """See `Broker.cursor_at`."""
+        return f"{delivery.epoch}:{delivery.offset}"
+
+    async def until_told(self, cursor: Cursor) -> None:
+        """See `Broker.until_told`."""
+        for place in cursor:
+            await self._subscriber.until_told(place)
 
     async def subscribe(self, rooms: Collection[str]) -> None:
         """See `Broker.subscribe`."""

@@ -3,9 +3,13 @@
 import asyncio
 import contextlib
 import math
+import random
+import secrets
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from itertools import groupby
 from operator import itemgetter
 from typing import Final, Protocol
@@ -16,6 +20,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from realtime.broker import wire
 from realtime.broker.base import BrokerListener, Delivery
+from realtime.broker.place import Place
 from realtime.errors import RedisUnavailable
 from realtime.redis.connection import PushedReplies, redis_errors
 from realtime.redis.keys import Keys
@@ -23,6 +28,7 @@ from realtime.settings import RedisSettings
 
 log = structlog.get_logger(__name__)
 
+NEWEST_SCRIPT: Final = files("realtime.broker").joinpath("newest.lua").read_text()
 # What tells signals and heartbeats from deliveries on the same channels: deliveries begin with a digit.
 SIGNAL: Final = b"S"
 HEARTBEAT: Final = b"H"
@@ -32,6 +38,9 @@ ROOMS_PER_COMMAND: Final = 500
 MAX_BYTES_A_TURN: Final = 65_536
 # The same for what is told of histories.
 MISSED_A_TURN: Final = 200
+# A lost connection is made again after this, then after twice as long each time, less up to a half of it.
+FIRST_DELAY_SECONDS: Final = 0.1
+LONGEST_DELAY_SECONDS: Final = 5.0
 # A pod that has not heard itself for this many heartbeats is deaf.
 DEAF_AFTER_HEARTBEATS: Final = 3
 
@@ -78,13 +87,21 @@ class RedisSubscriber:
     """
 
     def __init__(
-        self, client: Redis, settings: RedisSettings, keys: Keys, pod_id: str, read_history: ReadHistory
+        self,
+        client: Redis,
+        settings: RedisSettings,
+        kept_messages: int,
+        keys: Keys,
+        pod_id: str,
+        read_history: ReadHistory,
     ) -> None:
         self._client = client
         self._settings = settings
+        self._kept_messages = kept_messages
         self._keys = keys
         self._pod_id = pod_id
         self._read_history = read_history
+        self._newest_script = client.register_script(NEWEST_SCRIPT)
         self._rooms: dict[str, _Subscription] = {}  # every wanted room
         self._channels: dict[bytes, _Subscription] = {}  # the same by their channels
         self._leaving: dict[str, object] = {}
@@ -93,6 +110,8 @@ class RedisSubscriber:
         self._something_to_send = asyncio.Event()
         self._answered: set[str] = set()  # rooms whose SUBSCRIBE on this connection has been answered
         self._heard_at = -math.inf
+        self.told: Place | None = None  # the listener has been told all that was published up to here
+        self._awaited: dict[asyncio.Future[None], Place] = {}
 
     # -- what the broker asks ---------------------------------------------------------------------------------------
 
@@ -122,20 +141,40 @@ class RedisSubscriber:
         """See `Broker.heard_seconds_ago`."""
         return time.monotonic() - self._heard_at
 
+    async def until_told(self, place: Place) -> None:
+        """See `Broker.until_told`."""
+        if self._has_told(place):
+            return
+        told = asyncio.get_running_loop().create_future()
+        self._awaited[told] = place
+        try:
+            # What was published before the place comes before this. If it is lost, the next heartbeat does as well.
+            await self._publish_heartbeat(place)
+            await told
+        finally:
+            del self._awaited[told]
+
     async def run(self, listener: BrokerListener) -> None:
         """Listen until cancelled, connecting again whenever the connection breaks or falls silent."""
         this_task = asyncio.current_task()
         assert this_task is not None
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._beat())
+            failures = 0
             # Before Python 3.13 a task group that is failing swallows a cancellation (cpython issue 116720).
             while not this_task.cancelling():
+                heard_at = self._heard_at
                 try:
                     await self._listen(listener)
                 except* RedisUnavailable as errors:
-                    error = str(errors.exceptions[0])
-                    log.warning("redis_subscription_lost", error=error, rooms=len(self._rooms))
-                await asyncio.sleep(self._settings.heartbeat_interval_seconds / 2)
+                    failures = 1 if self._heard_at > heard_at else failures + 1
+                    if failures.bit_count() == 1:  # the first, second, fourth, eighth...: an outage fills no disk
+                        error = str(errors.exceptions[0])
+                        log.warning(
+                            "redis_subscription_lost", error=error, rooms=len(self._rooms), failures_in_a_row=failures
+                        )
+                longest = min(FIRST_DELAY_SECONDS * 2 ** min(failures - 1, 10), LONGEST_DELAY_SECONDS)
+                await asyncio.sleep(longest * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
             raise asyncio.CancelledError
 
     def _channel(self, room: str) -> bytes:
@@ -186,30 +225,36 @@ class RedisSubscriber:
 
     async def _begin(self, rooms: Sequence[str]) -> None:
         # Asked for since the rooms are: all that is published once `subscribe` has returned lies behind it.
-        epoch, newest = await self._newest()
+        newest = await self._newest()
         for room in rooms:
             subscription = self._rooms.get(room)
             if subscription is not None:
                 if subscription.epoch is None:
-                    subscription.epoch, subscription.told_up_to = epoch, newest
+                    subscription.epoch, subscription.told_up_to = newest
                 self._note_readiness(subscription)
 
     def _note_readiness(self, subscription: _Subscription) -> None:
         if subscription.room in self._answered and subscription.epoch is not None and not subscription.ready.done():
             subscription.ready.set_result(None)
 
-    async def _newest(self) -> tuple[str, int]:
+    async def _newest(self) -> Place:
         with redis_errors("read the newest offset"):
-            values: list[bytes | None] = await self._client.mget([self._keys.epoch, self._keys.offset])  # type: ignore[assignment]
-        return (values[0] or b"").decode(), int(values[1] or 0)
+            epoch, offset = await self._newest_script(
+                keys=[self._keys.epoch, self._keys.offset], args=[secrets.token_urlsafe(6)]
+            )
+        return Place(epoch.decode(), offset)
 
     # -- listening --------------------------------------------------------------------------------------------------
 
     async def _beat(self) -> None:
         while True:
-            with contextlib.suppress(RedisUnavailable), redis_errors("beat"):
-                await self._client.publish(self._keys.pod(self._pod_id), HEARTBEAT)
+            with contextlib.suppress(RedisUnavailable):
+                await self._publish_heartbeat(await self._newest())
             await asyncio.sleep(self._settings.heartbeat_interval_seconds)
+
+    async def _publish_heartbeat(self, newest: Place) -> None:
+        with redis_errors("beat"):
+            await self._client.publish(self._keys.pod(self._pod_id), HEARTBEAT + str(newest).encode())
 
     async def _listen(self, listener: BrokerListener) -> None:
         connection: AbstractConnection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
@@ -251,45 +296,76 @@ class RedisSubscriber:
             heard = await self._read(replies)
             heard_meanwhile.append(heard)
             unconfirmed.difference_update(channel for kind, channel, _ in heard if kind == b"subscribe")
-        if rooms:
-            missed = await self._read_missed(rooms)
-            for start in range(0, len(missed), MISSED_A_TURN):
-                self._tell(missed[start : start + MISSED_A_TURN], listener)
-                await asyncio.sleep(0)
+        await self._tell_missed(rooms, listener)
         for heard in heard_meanwhile:
             self._hear(heard, listener)
             await asyncio.sleep(0)
         log.info("redis_subscribed", rooms=len(self._rooms))
 
-    async def _read_missed(self, rooms: Mapping[str, _Subscription]) -> list[Delivery]:
-        epoch, newest = await self._newest()
+    async def _tell_missed(self, rooms: Mapping[str, _Subscription], listener: BrokerListener) -> None:
+        newest = await self._newest()
+        missed = await self._read_missed(rooms, newest) if rooms else []
+        lossy = [room for room, messages in Counter(d.room for d in missed).items() if messages >= self._kept_messages]
+        if lossy:
+            # A history that holds nothing older may have held more.
+            log.error("history_too_short", rooms=len(lossy), messages_kept=self._kept_messages)
+            listener.on_gap(lossy)
+        for start in range(0, len(missed), MISSED_A_TURN):
+            self._tell(missed[start : start + MISSED_A_TURN], listener)
+            await asyncio.sleep(0)
+        self._note_told(newest)
+        if missed:
+            log.info("redis_caught_up", messages=len(missed), up_to_offset=newest.offset)
+
+    async def _read_missed(self, rooms: Mapping[str, _Subscription], newest: Place) -> list[Delivery]:
+        epoch = newest.epoch
         for room, subscription in self._rooms.items():
             if room not in rooms:
                 # Nobody has been promised these yet, and what they heard meanwhile would come behind what is told now.
-                subscription.epoch, subscription.told_up_to = epoch, newest
+                subscription.epoch, subscription.told_up_to = newest
             elif subscription.epoch == epoch:
                 # A Redis that has forgotten its last offsets, and whose clock is slow, may give these again.
-                subscription.told_up_to = min(subscription.told_up_to, newest)
+                subscription.told_up_to = min(subscription.told_up_to, newest.offset)
         # In a new order nothing has been told yet.
         after = {room: s.told_up_to if s.epoch == epoch else 0 for room, s in rooms.items()}
-        missed = [
+        return [
             delivery
-            for delivery in await self._read_history(after, newest)
+            for delivery in await self._read_history(after, newest.offset)
             # Beside the new order, history may hold what was told of the last one, and others before.
             if delivery.epoch in {epoch, rooms[delivery.room].epoch}
         ]
-        if missed:
-            log.info("redis_caught_up", messages=len(missed), up_to_offset=newest)
-        return missed
 
-    def _tell(self, missed: Iterable[Delivery], listener: BrokerListener) -> None:
+    def _tell(self, deliveries: Iterable[Delivery], listener: BrokerListener) -> None:
         untold = []
-        for delivery in missed:
+        for delivery in deliveries:
             subscription = self._rooms.get(delivery.room)
             if subscription is not None and subscription.takes(delivery):
                 untold.append(delivery)
+        self._tell_untold(untold, listener)
+
+    def _tell_untold(self, untold: Sequence[Delivery], listener: BrokerListener) -> None:
         if untold:
             listener.on_deliveries(untold)
+            self._note_told(Place(untold[-1].epoch, untold[-1].offset))
+
+    def _note_told(self, place: Place) -> None:
+        self.told = place
+        for told, awaited in self._awaited.items():
+            if self._has_told(awaited) and not told.done():
+                told.set_result(None)
+
+    def _has_told(self, place: Place) -> bool:
+        return self.told is not None and self.told.epoch == place.epoch and self.told.offset >= place.offset
+
+    def _take_heartbeat(self, payload: bytes) -> None:
+        try:
+            place = Place.parse(payload[len(HEARTBEAT) :].decode())
+        except ValueError:
+            log.error("unreadable_heartbeat", payload=payload[:80])  # noqa: TRY400 - there is no trace to tell
+            return
+        self._heard_at = time.monotonic()
+        if self.told is None or self.told.epoch != place.epoch or self.told.offset < place.offset:
+            self._note_told(place)
 
     def _hear(self, replies: Iterable[list[bytes]], listener: BrokerListener) -> None:
         """Tell what was heard, in its order: all deliveries between two signals at once."""
@@ -297,13 +373,13 @@ class RedisSubscriber:
         for kind, channel, payload in replies:
             if kind == b"message":
                 subscription = self._channels.get(channel)
-                if payload == HEARTBEAT:
-                    self._heard_at = time.monotonic()
-                elif payload.startswith(SIGNAL):
-                    if untold:
-                        listener.on_deliveries(untold)
-                        untold = []
-                    listener.on_signal(payload[len(SIGNAL) :])
+                if payload.startswith((SIGNAL, HEARTBEAT)):
+                    self._tell_untold(untold, listener)
+                    untold = []
+                    if payload.startswith(SIGNAL):
+                        listener.on_signal(payload[len(SIGNAL) :])
+                    else:
+                        self._take_heartbeat(payload)
                 elif subscription is not None:
                     delivery = wire.read(subscription.room, payload)
                     if delivery is not None and subscription.takes(delivery):
@@ -311,5 +387,4 @@ class RedisSubscriber:
             elif kind == b"subscribe" and (subscription := self._channels.get(channel)) is not None:
                 self._answered.add(subscription.room)
                 self._note_readiness(subscription)
-        if untold:
-            listener.on_deliveries(untold)
+        self._tell_untold(untold, listener)

@@ -1,12 +1,14 @@
 """What comes out of one chunk is told at once, in its order, and never twice."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from realtime.broker.base import Delivery
+from realtime.broker.place import Place
 from realtime.broker.redis_subscriber import RedisSubscriber
 from realtime.redis.keys import Keys
 from realtime.settings import RedisSettings
@@ -20,6 +22,9 @@ class Calls:
 
     def on_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         self.told.append([f"{d.room} {d.packet.decode()}" for d in deliveries])
+
+    def on_gap(self, rooms: Collection[str]) -> None:
+        raise AssertionError(rooms)
 
     def on_signal(self, signal: bytes) -> None:
         self.told.append(signal)
@@ -37,7 +42,7 @@ def signal(channel: bytes, text: bytes) -> list[bytes]:
 async def subscriber() -> RedisSubscriber:
     """One that follows the rooms `a` and `b`."""
     unused: Any = None
-    subscriber = RedisSubscriber(unused, RedisSettings(), Keys("p"), "pod", unused)
+    subscriber = RedisSubscriber(Redis(), RedisSettings(), 1_000, Keys("p"), "pod", unused)
     joining = asyncio.create_task(subscriber.subscribe(["a", "b"]))
     await asyncio.sleep(0)
     joining.cancel()
@@ -86,6 +91,46 @@ def test_a_room_that_nobody_follows_is_not_told(subscriber: RedisSubscriber) -> 
     assert hear(subscriber, message("other", 1), message("a", 2)) == [["a 2"]]
 
 
+def heartbeat(place: str) -> list[bytes]:
+    return [b"message", b"p:pod:pod", b"H" + place.encode()]
+
+
 def test_a_heartbeat_is_nobody_elses_business(subscriber: RedisSubscriber) -> None:
-    assert hear(subscriber, message("a", 1), [b"message", b"p:pod:pod", b"H"], message("a", 2)) == [["a 1", "a 2"]]
+    assert hear(subscriber, message("a", 1), heartbeat("e:1"), message("a", 2)) == [["a 1"], ["a 2"]]
     assert subscriber.heard_seconds_ago() < 5
+
+
+def test_a_heartbeat_says_how_far_all_has_been_told(subscriber: RedisSubscriber) -> None:
+    assert subscriber.told is None
+    hear(subscriber, message("a", 5))
+    assert subscriber.told == Place("e", 5)
+    assert hear(subscriber, message("b", 7), heartbeat("e:9"), message("a", 10)) == [["b 7"], ["a 10"]]
+    assert subscriber.told == Place("e", 10)
+    hear(subscriber, heartbeat("e:4"))
+    assert subscriber.told == Place("e", 10)
+    hear(subscriber, heartbeat("new:4"))
+    assert subscriber.told == Place("new", 4)
+
+
+@pytest.mark.parametrize("text", ["", "e", "e:x", "\xff", "e:1:2"])
+def test_a_heartbeat_that_is_none_is_ignored(subscriber: RedisSubscriber, text: str) -> None:
+    hear(subscriber, heartbeat("e:1"), heartbeat(text))
+    assert subscriber.told == Place("e", 1)
+
+
+async def test_who_waits_for_a_place_is_told_when_all_up_to_it_has_been_told(
+    subscriber: RedisSubscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_lost(_: Place) -> None:
+        pass
+
+    monkeypatch.setattr(subscriber, "_publish_heartbeat", is_lost)
+    hear(subscriber, heartbeat("e:1"))
+    await subscriber.until_told(Place("e", 1))
+    waiting = asyncio.create_task(subscriber.until_told(Place("e", 9)))
+    await asyncio.sleep(0)
+    hear(subscriber, message("a", 8), heartbeat("other:20"))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    hear(subscriber, heartbeat("e:9"))
+    await waiting
