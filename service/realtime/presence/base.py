@@ -65,8 +65,8 @@ class Device(BaseModel):
 class Arrival(NamedTuple):
     """What a device finds when it arrives.
 
-    `devices` counts the user's, with this one. When `was_away`, what the user has missed is this device's to receive, and
-    nobody else's: all that came behind `away_since`. There, None means that the user was never seen, or too long ago.
+    `devices` counts the user's, with this one. When `was_away`, what the user has missed is this device's to receive,
+    and nobody else's: all that came behind `away_since`; None there: the user was never seen, or too long ago.
     """
 
     devices: int
@@ -78,13 +78,13 @@ class Presence(Protocol):
     """Which devices each user has, on all pods, and how far an absent user has been told.
 
     Lease: a device is there for as long as its pod keeps its lease, by one clock for all pods (Redis's). One whose pod
-    falls silent is gone for everybody, within `lease_seconds`; one that its pod still holds when Redis has forgotten it,
-    or when a lease had ended, is announced again within seconds. Until then the user may be taken for absent: what
-    follows is that a further device is given what another one has received.
+    falls silent is gone for everybody, within `lease_seconds`; one that its pod still holds when Redis has forgotten
+    it, or when a lease had ended, is announced again within seconds. Until then the user may be taken for absent, and a
+    further device is given what another one has received.
     Loss: an absent user has been told as far as the furthest of the devices that went: as `leave` says, or, of a dead
-    pod, as far as that pod had told with its last lease. What a device was to receive and had not (it went before it was
-    settled, or its pod died) is owed, and the next device to arrive is given it. So a place may lie too far back, and
-    never too far ahead.
+    pod, as far as that pod had told with its last lease. What a device was to receive and had not (it went before it
+    was settled, or its pod died) is owed, and the next device to arrive is given it. So a place may lie too far back,
+    and never too far ahead.
     Atomic: of several devices that arrive at once, exactly one finds that the user was away.
     Memory: a user is forgotten when nobody arrived, left or stayed for twice `history.retention_seconds`.
     """
@@ -92,7 +92,7 @@ class Presence(Protocol):
     async def run(self) -> None:
         """Keep this pod's lease, and send what is noted, until cancelled. Redis need not be there.
 
-        Nothing arrives before this runs.
+        Who arrives before this runs waits for it.
         """
         ...
 
@@ -101,21 +101,20 @@ class Presence(Protocol):
         ...
 
     async def arrive(self, device: Device) -> Arrival:
-        """Take a device in, which hears its rooms already (else what comes before it does, falls between two devices).
+        """Take a device in, which must hear its rooms already: nobody else hears for it what comes from now on.
 
-        Raises `RedisUnavailable`. An arrival that raises, or is cancelled, has not happened, or is taken back. Repeated
-        for a device that has arrived, it says the same again.
+        Raises `RedisUnavailable`. An arrival that raises, or is cancelled, has not happened, or is taken back.
         """
         ...
 
     def settle(self, device_id: str) -> None:
-        """Note that what the user had missed has been written to this device. Unknown and settled ones do not matter."""
+        """Note that what the user had missed has been written to this device; others do not matter."""
         ...
 
     def leave(self, device_id: str, told: Place | None) -> None:
         """Note that a device is gone, and that messages up to `told` were written to it; None: none were.
 
-        Does not wait: it is sent, with others, as soon as Redis is there. An unknown device does not matter.
+        Does not wait: it is sent, with others, as soon as Redis is there. Unknown devices do not matter.
         """
         ...
 

@@ -1,4 +1,7 @@
-"""What is promised of sessions that can be resumed. `memory.py` and `redis.py` keep it; `tests/suites/` holds them to it."""
+"""What is promised of sessions that can be resumed.
+
+`memory.py` and `redis.py` keep it; `tests/suites/` holds them to it.
+"""
 
 import re
 from typing import Annotated, Final, Protocol
@@ -34,26 +37,30 @@ class ResumableSession(BaseModel):
         rooms = self.rooms if rooms is None else rooms
         return self.model_copy(update={"session_id": session_id, "rooms": rooms, "moves": self.moves + 1})
 
+    def replaces(self, kept: "ResumableSession") -> bool:
+        """Whether it is kept in place of another one."""
+        return self.session_id == kept.session_id or self.moves > kept.moves
+
 
 class ResumableSessions(Protocol):
     """Sessions that clients may come back to, on any pod, by the `pid` that they were given.
 
-    A session is kept while it is connected, and `recovery.session_seconds` longer.
-
-    Who holds it: a record is written over by the session that holds it, and by one that has taken it over (that has
-    found it, and has one more of `moves`); so what an old pod writes late is refused, and of two sessions that take it
-    over from the same one, the first is believed. After Redis has lost its data, the one with the most moves is.
+    Lifetime: a session is kept while it is connected, and `recovery.session_seconds` longer, at least.
+    Who holds it: what is kept is replaced by the session that holds it, and by one with more `moves`. So what an old
+    pod writes late is refused; of two sessions that have found the same and take it over, the first is believed; and
+    when Redis has forgotten it and several pods keep it again, the last that took it over is.
+    A `pid` is 16 to 64 of `A-Z a-z 0-9 _ -`. To know it is not to own it: who finds a session compares `user_id`.
     """
 
     async def run(self) -> None:
-        """Keep alive what was kept here and not released, until cancelled; also when Redis has forgotten it.
+        """Keep alive what was kept here and not released, until cancelled; within seconds, if Redis has forgotten it.
 
-        Nothing is kept or found before this runs.
+        Who keeps or looks for a session before this runs waits for it.
         """
         ...
 
     async def keep(self, pid: str, session: ResumableSession) -> bool:
-        """Keep a session, or what has become of it. False, and no more is done for it here, when another holds it.
+        """Keep a session, or what has become of it. False, and it is released here, when another one holds it.
 
         Raises `RedisUnavailable`; then `run` goes on trying, until it is released.
         """
@@ -66,12 +73,15 @@ class ResumableSessions(Protocol):
         """
         ...
 
-    def release(self, pid: str) -> None:
-        """Note that the session is no longer connected here: it lives on for `recovery.session_seconds`."""
+    def release(self, pid: str, session_id: str) -> None:
+        """Note that the session is no longer connected here: it lives on for `recovery.session_seconds`.
+
+        Nothing happens when another session holds it here by now.
+        """
         ...
 
     def forget(self, pid: str, session_id: str) -> None:
-        """Note that nobody will come back to it, unless another session than `session_id` holds it."""
+        """Note that nobody will come back to it. Nothing happens when another session holds it, here or elsewhere."""
         ...
 
 
