@@ -57,3 +57,22 @@ class Keys:
     def pod_report(self, pod_id: str) -> str:
         """String, expires: what a pod last told about itself, JSON."""
         return f"{self.prefix}:pod-report:{pod_id}"
+
+    @property
+    def leases(self) -> str:
+        """Hash: how long each pod's devices are there, and how far they had been told (see `devices.lua`)."""
+        return f"{self.prefix}:{{0}}:leases"
+
+    @property
+    def devices(self) -> str:
+        """Followed by a user's id: hash, expires: the user's devices, and how far those that went had been told."""
+        return f"{self.prefix}:{{0}}:devices:"
+
+    @property
+    def sessions(self) -> str:
+        """Followed by a `pid`: string, expires: a session that can be resumed (see `sessions.lua`)."""
+        return f"{self.prefix}:{{0}}:session:"
+
+    def session_keeper(self, pod_id: str) -> str:
+        """String, expires: Redis has not forgotten what this pod has kept there."""
+        return f"{self.prefix}:{{0}}:session-keeper:{pod_id}"

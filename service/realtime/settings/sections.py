@@ -234,6 +234,25 @@ class HistorySettings(Section):
     )
 
 
+class PresenceSettings(Section):
+    """How pods know which devices a user has on all of them."""
+
+    lease_seconds: float = Field(
+        5.0,
+        ge=0.5,
+        description="A pod that falls silent this long is gone, and its devices with it; renewed five times as often.",
+    )
+
+
+class RecoverySettings(Section):
+    """How clients that return go on where they broke off."""
+
+    session_seconds: PositiveInt = Field(
+        600,
+        description="How long a session can be resumed after its client has gone, at least; each takes 0.5 KB of Redis.",
+    )
+
+
 class AuthSettings(Section):
     """How identities are proven: one of `secret`, `public_key` and `public_key_file` must be set, without a default."""
 
@@ -373,6 +392,8 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
     history: HistorySettings = Field(default_factory=HistorySettings)
+    presence: PresenceSettings = Field(default_factory=PresenceSettings)
+    recovery: RecoverySettings = Field(default_factory=RecoverySettings)
     sockets: SocketSettings = Field(default_factory=SocketSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     routing: RoutingSettings = Field(default_factory=RoutingSettings)

@@ -1,0 +1,1 @@
+"""What lets a session go on where it broke off, on any pod."""
