@@ -16,15 +16,18 @@ from realtime.clock import SystemClock
 from realtime.delivery.publisher import Publisher
 from realtime.errors import RedisUnavailable
 from realtime.gateway.gateway import Gateway
+from realtime.gateway.recovery import Recovery
 from realtime.gateway.sessions import Sessions
 from realtime.gateway.stats import Stats
 from realtime.gateway.tokens import TokenVerifier
 from realtime.intake.intake import Intake
 from realtime.presence.redis import RedisPodDirectory
+from realtime.presence.redis_devices import RedisPresence
 from realtime.protocol.disconnects import SERVER_DRAINING
 from realtime.protocol.rooms import ADMIN_DASHBOARD
 from realtime.redis.connection import connect_redis
 from realtime.redis.keys import Keys
+from realtime.resumption.redis import RedisResumableSessions
 from realtime.routing.routes import Router
 from realtime.server import make_server, settle_memory
 from realtime.settings import Role, Settings
@@ -58,7 +61,12 @@ class Pod:
 
         self._redis = connect_redis(settings.redis)
         self._broker = RedisBroker(self._redis, settings.redis, settings.history, self._id)
-        self._directory = RedisPodDirectory(self._redis, Keys(settings.redis.key_prefix))
+        keys = Keys(settings.redis.key_prefix)
+        self._directory = RedisPodDirectory(self._redis, keys)
+        self._presence = RedisPresence(
+            self._redis, keys, settings.presence, settings.history, self._id, lambda: next(iter(self._broker.told()), None)
+        )
+        self._resumables = RedisResumableSessions(self._redis, keys, settings.recovery, self._id)
         publisher = Publisher(self._broker, self._metrics)
         routes = Router(settings.routing.low_stock_threshold)
 
@@ -70,8 +78,22 @@ class Pod:
         self._sessions = Sessions(settings.limits)
         verifier = TokenVerifier(settings.auth)
         self._stats = Stats(self._sessions, self._attachment, self._directory, clock)
+        recovery = Recovery(
+            self._id,
+            self._attachment,
+            self._broker,
+            self._presence,
+            self._resumables,
+            settings.limits,
+            settings.sockets,
+            settings.recovery,
+            settings.offline,
+            self._metrics,
+        )
         self._gateway = Gateway(
             self._attachment,
+            self._broker,
+            recovery,
             self._sessions,
             self._stats,
             verifier,
@@ -82,7 +104,7 @@ class Pod:
             self._metrics,
         )
         self._manager.attach(self._engine, self._gateway.welcome)
-        register_handlers(self._socketio, self._gateway, self._metrics)
+        register_handlers(self._socketio, self._gateway, self._attachment, self._metrics)
 
         self._intake: Intake | None = None
         if Role.INTAKE in settings.roles:
@@ -121,6 +143,8 @@ class Pod:
             background = [
                 tasks.create_task(self._broker.run(self._manager), name="broker"),
                 tasks.create_task(self._manager.run(), name="manager"),
+                tasks.create_task(self._presence.run(), name="presence"),
+                tasks.create_task(self._resumables.run(), name="resumables"),
                 tasks.create_task(self._gateway.close_expired(), name="expiry"),
                 tasks.create_task(self._report(), name="report"),
             ]
@@ -130,6 +154,7 @@ class Pod:
             await self._server.serve()
             for task in background:
                 task.cancel()
+        await self._presence.close()
         await self._broker.close()
         log.info("stopped")
 

@@ -15,8 +15,7 @@
     │  ├─ Forbidden               known, but not allowed
     │  ├─ RateLimited             slower
     │  ├─ LimitExceeded           as many as you may have
-    │  ├─ InvalidCommand          unknown, or its payload breaks the contract
-    │  └─ UnrecoverablePosition   history no longer reaches back that far
+    │  └─ InvalidCommand          unknown, or its payload breaks the contract
     └─ Draining                   come back elsewhere
 
 Anything else is a bug: it is logged with its trace, counted, and never swallowed.
@@ -135,13 +134,6 @@ class InvalidCommand(ClientError):
     """The command is unknown, or its payload breaks the contract."""
 
     code = "invalid_command"
-
-
-class UnrecoverablePosition(ClientError):
-    """History no longer reaches back to the position that the client named."""
-
-    code = "unrecoverable_position"
-    http_status = 410
 
 
 class Draining(RealtimeError):

@@ -1,6 +1,7 @@
 """A cluster that the tests of a module share; who kills or freezes a part makes one of its own."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -29,3 +30,12 @@ async def cluster(
 def user() -> str:
     """A user of this test's own."""
     return f"user-{uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def own_cluster(
+    kafka: Kafka, redis_server: RedisServer, issuer: Issuer, topics: Topics, tmp_path: Path
+) -> AsyncIterator[Cluster]:
+    """Three pods of this test's own, to kill."""
+    async with Cluster(tmp_path, topics, redis_server, issuer, pods=3) as running:
+        yield running

@@ -34,10 +34,11 @@ class Client(ABC):
         transports: Sequence[str] = ("websocket",),
         headers: Mapping[str, str] | None = None,
         reconnects: bool = False,
+        auth: Mapping[str, Any] | None = None,
     ) -> None:
         """`token` goes into `auth`; the other two places that may hold one are `headers` and the URL's query."""
         self.url = url
-        self.auth = None if token is None else {"token": token}
+        self.auth = {**({} if token is None else {"token": token}), **(auth or {})} or None
         self.transports = list(transports)
         self.headers = dict(headers or {})
         self.reconnects = reconnects

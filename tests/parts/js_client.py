@@ -74,6 +74,14 @@ class JsClient(Client):
     async def send(self, name: str, *args: Any) -> None:
         await self._tell({"emit": name, "args": args})
 
+    async def drop(self, *, reconnects: bool = True) -> None:
+        """Lose the connection without a goodbye, as a phone in a tunnel."""
+        await self._tell({"drop": {"reconnects": reconnects}})
+
+    async def come_back(self) -> None:
+        """Connect again, after a `drop` that does not."""
+        await self._tell({"connect": True})
+
     async def close(self) -> None:
         if self._process is None:
             return

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
-from realtime.broker.base import BrokerListener, Delivery, Outcome, Publication, RecordBatch
+from realtime.broker.base import BrokerListener, Delivery, Missed, Outcome, Publication, RecordBatch
+from realtime.broker.place import Cursor, Place, Places
 from realtime.errors import KafkaUnavailable, RedisUnavailable
 from realtime.intake.dead_letter import DeadLetter
 from realtime.presence.base import PodReport
@@ -45,6 +46,10 @@ class FakeAttachment:
         self.closed: list[tuple[str, Closing]] = []
         self.refuses_to_join: dict[str, Exception] = {}  # room -> what is raised
         self.never_joins = False
+        self.held: set[str] = set()
+        self.told: list[tuple[str, str, str]] = []  # session id, packet, cursor
+        self.superseded: list[str] = []
+        self.places: list[str | None] = []
 
     async def join(self, session_id: str, room: str) -> None:
         if self.never_joins:
@@ -56,8 +61,22 @@ class FakeAttachment:
     async def leave(self, session_id: str, room: str) -> None:
         self.members[room].remove(session_id)
 
-    async def send(self, session_id: str, name: str, data: Mapping[str, Any]) -> None:
+    def hold(self, session_id: str) -> None:
+        self.held.add(session_id)
+
+    async def deliver(self, session_id: str, deliveries: Sequence[Delivery], places: Places) -> None:
+        assert session_id in self.held
+        self.told += [(session_id, d.packet.decode(), places.behind(d.epoch, d.offset)) for d in deliveries]
+
+    async def release(self, session_id: str, told_rooms: Collection[str], up_to: Cursor) -> None:
+        self.held.remove(session_id)
+
+    async def supersede(self, session_id: str) -> None:
+        self.superseded.append(session_id)
+
+    async def send(self, session_id: str, name: str, data: Mapping[str, Any], place: str | None = None) -> None:
         self.sent.append((session_id, name, data))
+        self.places.append(place)
 
     async def close(self, session_id: str, closing: Closing) -> None:
         self.closed.append((session_id, closing))
@@ -105,7 +124,24 @@ class AbsentBroker:
     async def positions(self, partitions: Collection[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
         _away()
 
-    async def history(self, rooms: Collection[str], after_offset: int) -> Sequence[Delivery]:
+    async def missed(self, after: Mapping[str, Cursor], max_messages: int) -> Missed:
+        _away()
+
+    async def newest(
+        self, rooms: Collection[str], after: Cursor | None, max_messages: int, max_age_seconds: float
+    ) -> Missed:
+        _away()
+
+    def told(self) -> Cursor:
+        return Cursor()
+
+    def told_in(self, room: str) -> Place:
+        _away()
+
+    def cursor_at(self, delivery: Delivery) -> str:
+        return f"{delivery.epoch}:{delivery.offset}"
+
+    async def until_told(self, cursor: Cursor) -> None:
         _away()
 
     async def subscribe(self, rooms: Collection[str]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
-from realtime.broker.place import Cursor
+from realtime.broker.place import Cursor, Place
 
 # The position of a partition from which nothing was ever published.
 NO_POSITION: Final = -1
@@ -172,6 +172,13 @@ class Broker(Protocol):
         """How far the listener has been told what was published into subscribed rooms: all of it, up to here.
 
         It goes on with each heartbeat, also when nothing is published. Empty until the pod has heard itself.
+        """
+        ...
+
+    def told_in(self, room: str) -> Place:
+        """How far the listener has been told what was published into one room that is subscribed to.
+
+        Raises `RedisUnavailable` if that is not known yet.
         """
         ...
 

@@ -154,6 +154,10 @@ class MemoryBroker:
         """See `Broker.told`: what is published is told at once."""
         return self._hub.up_to if self._listener is not None else Cursor()
 
+    def told_in(self, room: str) -> Place:  # noqa: ARG002 - it has one order
+        """See `Broker.told_in`."""
+        return self._hub.up_to[0]
+
     def cursor_at(self, delivery: Delivery) -> str:
         """See `Broker.cursor_at`."""
         return f"{delivery.epoch}:{delivery.offset}"

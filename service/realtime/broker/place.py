@@ -54,3 +54,19 @@ class Cursor(tuple[Place, ...]):
         if len(parts) > MAX_PLACES:
             raise ValueError(f"a cursor has at most {MAX_PLACES} places")
         return cls(map(Place.parse, parts))
+
+
+class Places:
+    """The cursors of who is told one delivery after the other; or always the same, `is_fixed`."""
+
+    __slots__ = ("_is_fixed", "_offsets")
+
+    def __init__(self, start: Cursor, *, is_fixed: bool = False) -> None:
+        self._offsets = dict(start)
+        self._is_fixed = is_fixed
+
+    def behind(self, epoch: str, offset: int) -> str:
+        """Write the cursor of who has been told this one, too."""
+        if not self._is_fixed:
+            self._offsets[epoch] = offset
+        return ",".join([f"{epoch}:{offset}" for epoch, offset in self._offsets.items()])

@@ -173,6 +173,10 @@ class RedisBroker:
         place = self._subscriber.told
         return Cursor(()) if place is None else Cursor((place,))
 
+    def told_in(self, room: str) -> Place:
+        """See `Broker.told_in`."""
+        return self._subscriber.told_in(room)
+
     def cursor_at(self, delivery: Delivery) -> str:
         """See `Broker.cursor_at`."""
         return f"{delivery.epoch}:{delivery.offset}"

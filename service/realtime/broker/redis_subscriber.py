@@ -141,6 +141,18 @@ class RedisSubscriber:
         """See `Broker.heard_seconds_ago`."""
         return time.monotonic() - self._heard_at
 
+    def told_in(self, room: str) -> Place:
+        """See `Broker.told_in`."""
+        subscription = self._rooms.get(room)
+        begun = None
+        if subscription is not None and subscription.epoch is not None:
+            begun = Place(subscription.epoch, subscription.told_up_to)
+        if begun is not None and (self.told is None or (begun.epoch == self.told.epoch and begun > self.told)):
+            return begun
+        if self.told is None:
+            raise RedisUnavailable("this pod has not heard from Redis yet")
+        return self.told
+
     async def until_told(self, place: Place) -> None:
         """See `Broker.until_told`."""
         if self._has_told(place):

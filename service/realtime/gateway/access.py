@@ -2,6 +2,7 @@
 
 from realtime.errors import Forbidden
 from realtime.gateway.tokens import Identity
+from realtime.protocol.rooms import INVENTORY_UPDATES, orders_room, product_room, user_room
 
 
 def require_admin(identity: Identity, what: str) -> None:
@@ -22,3 +23,9 @@ def whose_orders(identity: Identity, wanted_user_id: str | None) -> str:
     if user_id != identity.user_id:
         require_admin(identity, "Following another user's orders")
     return user_id
+
+
+def may_hear(identity: Identity, room: str) -> bool:
+    """Whether an identity may be in a room: its own, and what everybody may follow; admins in all."""
+    own = {user_room(identity.user_id), orders_room(identity.user_id), INVENTORY_UPDATES}
+    return identity.is_admin or room in own or room.startswith(product_room(""))

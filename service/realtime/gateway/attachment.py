@@ -1,8 +1,10 @@
 """What the gateway asks of whatever clients are attached by."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from realtime.broker.base import Delivery
+from realtime.broker.place import Cursor, Places
 from realtime.protocol.disconnects import Closing
 
 
@@ -20,8 +22,27 @@ class Attachment(Protocol):
         """Take the session out of the room."""
         ...
 
-    async def send(self, session_id: str, name: str, data: Mapping[str, Any]) -> None:
-        """Send to one session of this pod, in order with what its rooms bring."""
+    def hold(self, session_id: str) -> None:
+        """Keep for the session what its rooms bring, from now on, until `release`."""
+        ...
+
+    async def deliver(self, session_id: str, deliveries: Sequence[Delivery], places: Places) -> None:
+        """Send messages to one session, in this order, no faster than its client takes them.
+
+        A client that may come back is told each message's place, as `places` counts them.
+        """
+        ...
+
+    async def release(self, session_id: str, told_rooms: Collection[str], up_to: Cursor) -> None:
+        """Send what was kept, without what these rooms brought up to a cursor, and let the session hear its rooms."""
+        ...
+
+    async def supersede(self, session_id: str) -> None:
+        """Close a session, on whatever pod it is, if it still is: its client has come back as another one."""
+        ...
+
+    async def send(self, session_id: str, name: str, data: Mapping[str, Any], place: str | None = None) -> None:
+        """Send to one session of this pod at once. With a place if it has one, and the client may come back."""
         ...
 
     async def close(self, session_id: str, closing: Closing) -> None:

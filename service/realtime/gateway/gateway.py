@@ -7,18 +7,20 @@ from typing import Any, Final
 import structlog
 from pydantic import ValidationError
 
+from realtime.broker.base import Broker
 from realtime.clock import Clock, iso_utc
 from realtime.errors import DependencyError, InvalidCommand, RateLimited, RealtimeError, RedisUnavailable
 from realtime.gateway.attachment import Attachment
 from realtime.gateway.commands import Answer, Commands
+from realtime.gateway.recovery import Recovery
+from realtime.gateway.returning import Return
 from realtime.gateway.session import Session
 from realtime.gateway.sessions import Sessions
 from realtime.gateway.stats import Stats
 from realtime.gateway.tokens import Credentials, TokenVerifier
 from realtime.limits.bucket import TokenBucket
 from realtime.protocol.commands import COMMANDS, Command
-from realtime.protocol.disconnects import TOKEN_EXPIRED, TOO_MANY_COMMANDS, TRY_AGAIN
-from realtime.protocol.rooms import user_room
+from realtime.protocol.disconnects import TOKEN_EXPIRED, TOO_MANY_COMMANDS
 from realtime.settings import AuthSettings, LimitSettings, SocketSettings
 from realtime.telemetry.metrics import Metrics
 
@@ -36,6 +38,8 @@ class Gateway:
     def __init__(
         self,
         attachment: Attachment,
+        broker: Broker,
+        recovery: Recovery,
         sessions: Sessions,
         stats: Stats,
         verifier: TokenVerifier,
@@ -48,51 +52,64 @@ class Gateway:
         self._attachment = attachment
         self._sessions = sessions
         self._verifier = verifier
-        self._commands = Commands(attachment, verifier, stats, limits)
+        self._recovery = recovery
+        self._commands = Commands(attachment, broker, recovery, verifier, stats, limits)
         self._limits = limits
         self._join_timeout_seconds = sockets.join_timeout_seconds
         self._leeway_seconds = auth.leeway_seconds
         self._clock = clock
         self._metrics = metrics
 
-    def connect(self, session_id: str, credentials: Credentials) -> Session:
-        """Authenticate and admit. Raises `ClientError` or `Draining`, which the client is told."""
+    async def connect(self, session_id: str, credentials: Credentials, returning: Return) -> Session:
+        """Authenticate, admit, and find out what was missed.
+
+        Raises `ClientError`, which the client is told, or `Draining` or `DependencyError`: then it should come back.
+        """
         try:
-            identity = self._verifier.identify(credentials)
-            bucket = TokenBucket(
-                self._limits.commands_per_second, self._limits.commands_burst, self._clock.monotonic_seconds()
-            )
-            session = Session(session_id, identity, self._clock.wall_ms(), bucket)
-            self._sessions.admit(session)
-        except RealtimeError as error:
-            self._metrics.connects.labels(error.code).inc()
+            session = self._admit(session_id, credentials)
+            try:
+                async with asyncio.timeout(self._join_timeout_seconds):
+                    await self._recovery.prepare(session, returning)
+            except TimeoutError:
+                raise RedisUnavailable("a client's rooms could not be joined in time") from None
+        except BaseException as error:
+            self._sessions.remove(session_id)
+            if isinstance(error, RealtimeError):
+                self._metrics.connects.labels(error.code).inc()
             raise
         self._metrics.connects.labels("accepted").inc()
         return session
 
-    async def welcome(self, session_id: str) -> None:
-        """Join the session's own room, and say so. The client has been told that it is connected."""
-        session = self._sessions.get(session_id)
-        if session is None:
-            return
-        try:
-            async with asyncio.timeout(self._join_timeout_seconds):
-                await self._commands.join(session, [user_room(session.user_id)])
-        except (DependencyError, TimeoutError) as error:
-            log.warning("welcome_failed", error=repr(error))
-            await self._attachment.close(session_id, TRY_AGAIN)
-            return
-        await self._attachment.send(
-            session_id,
-            "connection:success",
-            {
-                "userId": session.user_id,
-                "socketId": session.id,
-                "rooms": sorted(session.rooms),
-                "recovered": False,
-                "serverTime": iso_utc(self._clock.wall_ms()),
-            },
+    def _admit(self, session_id: str, credentials: Credentials) -> Session:
+        identity = self._verifier.identify(credentials)
+        bucket = TokenBucket(
+            self._limits.commands_per_second, self._limits.commands_burst, self._clock.monotonic_seconds()
         )
+        session = Session(session_id, identity, self._clock.wall_ms(), bucket)
+        self._sessions.admit(session)
+        return session
+
+    async def welcome(self, session_id: str) -> None:
+        """Say what the session begins with, and what it missed. The client has been told that it is connected."""
+        session = self._sessions.get(session_id)
+        if session is None or session.catch_up is None:
+            return
+        catch_up = session.catch_up
+        welcome = {
+            "userId": session.user_id,
+            "socketId": session.id,
+            "rooms": sorted(session.rooms),
+            "recovered": session.recovered,
+            "missed": len(catch_up.missed),
+            "offset": str(catch_up.up_to),
+            "serverTime": iso_utc(self._clock.wall_ms()),
+        }
+        if catch_up.has_more:
+            welcome["hasMore"] = True
+        if catch_up.reason is not None:
+            welcome["reason"] = catch_up.reason
+        await self._attachment.send(session_id, "connection:success", welcome, str(catch_up.start))
+        await self._recovery.tell(session)
 
     async def command(self, session_id: str, name: str, arguments: tuple[Any, ...]) -> Answer | None:
         """Carry out a command, and return its ack; None for a session that has just gone."""
@@ -113,12 +130,16 @@ class Gateway:
         except TimeoutError:
             self._metrics.commands.labels(label, RedisUnavailable.code).inc()
             return refusal(RedisUnavailable("This takes too long; try again."))
+        finally:
+            await self._recovery.tell(session)
         self._metrics.commands.labels(label, "ok").inc()
         return {"ok": True, **answer}
 
     def disconnected(self, session_id: str, reason: str) -> None:
         """Forget a session; its rooms forget it where clients are attached."""
-        if self._sessions.remove(session_id) is not None:
+        session = self._sessions.remove(session_id)
+        if session is not None:
+            self._recovery.ended(session, reason)
             self._metrics.disconnects.labels(reason).inc()
 
     async def close_expired(self) -> None:

@@ -1,21 +1,51 @@
 """A session: one connection of one identity."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from realtime.broker.base import Delivery
+from realtime.broker.place import Cursor, Place
 from realtime.gateway.tokens import Identity
 from realtime.limits.bucket import TokenBucket
 
 
+@dataclass(slots=True)
+class CatchUp:
+    """What a session, which is held meanwhile, has still to be told before it hears its rooms.
+
+    `missed` is all that was published into `rooms` up to `up_to`, behind `start`. `reason`: why it is not all that the
+    client asked for; `has_more`: more was missed than is told.
+    """
+
+    start: Cursor
+    up_to: Cursor
+    missed: Sequence[Delivery] = ()
+    rooms: Collection[str] = ()
+    reason: str | None = None
+    has_more: bool = False
+
+
 @dataclass(slots=True, eq=False)
 class Session:
-    """What a pod knows of one connection. `connected_at_ms` is Unix time in milliseconds."""
+    """What a pod knows of one connection. `connected_at_ms` is Unix time in milliseconds.
+
+    `rooms` are the rooms that it is in, each with the place from which on it was. `pid` is set if its client may come
+    back to this session.
+    """
 
     id: str
     identity: Identity
     connected_at_ms: int
     commands: TokenBucket
-    rooms: set[str] = field(default_factory=set)
+    rooms: dict[str, Place] = field(default_factory=dict)
     refused_in_a_row: int = 0
+    pid: str | None = None
+    moves: int = 0  # how often it was taken over by another connection
+    recovered: bool = False  # it goes on as if nothing had been
+    was_away: bool = False  # nobody had told its user what came, and nobody else will
+    is_welcome: bool = False  # it has been told all that it missed
+    catch_up: CatchUp | None = None
+    told_before: Place | None = None  # while it is held: as far as it had been told
 
     @property
     def user_id(self) -> str:

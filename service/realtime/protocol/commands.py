@@ -11,6 +11,8 @@ from realtime.events.fact import Identifier
 MAX_PRODUCTS_PER_COMMAND: Final = 200
 # RFC 6750 tokens travel in headers, which servers commonly limit to 8 KiB.
 MAX_TOKEN_CHARACTERS: Final = 8_192
+# A place for each of 64 shards, the most there may be.
+MAX_OFFSET_CHARACTERS: Final = 4_096
 
 
 class Command(BaseModel):
@@ -26,22 +28,40 @@ class Command(BaseModel):
     )
 
 
+class Subscription(Command):
+    """`since`: tell what was missed there, too, behind an offset that the server gave."""
+
+    since: Annotated[str, Field(max_length=MAX_OFFSET_CHARACTERS)] | None = None
+
+
 class FollowOrders(Command):
-    """`subscribe:orders`, `unsubscribe:orders`: one's own orders, or, for admins, those of `userId`."""
+    """`unsubscribe:orders`: one's own orders, or, for admins, those of `userId`."""
 
     user_id: Identifier | None = None
 
 
+class SubscribeOrders(FollowOrders, Subscription):
+    """`subscribe:orders`."""
+
+
 class FollowInventory(Command):
-    """`subscribe:inventory`, `unsubscribe:inventory`: some products, or all of them."""
+    """`unsubscribe:inventory`: some products, or all of them."""
 
     product_ids: (
         Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=MAX_PRODUCTS_PER_COMMAND, strict=False)] | None
     ) = None
 
 
+class SubscribeInventory(FollowInventory, Subscription):
+    """`subscribe:inventory`."""
+
+
 class FollowAdmin(Command):
-    """`subscribe:admin`, `unsubscribe:admin`: the admin dashboard."""
+    """`unsubscribe:admin`: the admin dashboard."""
+
+
+class SubscribeAdmin(FollowAdmin, Subscription):
+    """`subscribe:admin`."""
 
 
 class RequestStats(Command):
@@ -55,11 +75,11 @@ class RefreshToken(Command):
 
 
 COMMANDS: Final[dict[str, type[Command]]] = {
-    "subscribe:orders": FollowOrders,
+    "subscribe:orders": SubscribeOrders,
     "unsubscribe:orders": FollowOrders,
-    "subscribe:inventory": FollowInventory,
+    "subscribe:inventory": SubscribeInventory,
     "unsubscribe:inventory": FollowInventory,
-    "subscribe:admin": FollowAdmin,
+    "subscribe:admin": SubscribeAdmin,
     "unsubscribe:admin": FollowAdmin,
     "request:stats": RequestStats,
     "auth:refresh": RefreshToken,

@@ -249,7 +249,22 @@ class RecoverySettings(Section):
 
     session_seconds: PositiveInt = Field(
         600,
-        description="How long a session can be resumed after its client has gone, at least; each takes 0.5 KB of Redis.",
+        description="How long a session can be resumed after its client has gone; each takes 0.5 KB of Redis.",
+    )
+    max_messages: PositiveInt = Field(
+        5_000, description="Missed messages that a client is told when it returns; of more, it has to start anew."
+    )
+    concurrent_max: PositiveInt = Field(
+        4, description="Clients of one pod that are told at once what they missed; others wait their turn."
+    )
+
+
+class OfflineSettings(Section):
+    """What a user is told who comes back after having been away with all devices."""
+
+    max_messages: PositiveInt = Field(100, description="The newest messages that wait for a user, at most.")
+    max_age_seconds: PositiveInt = Field(
+        86_400, description="How old they may be; no older than histories are kept (`history.retention_seconds`)."
     )
 
 
@@ -394,6 +409,7 @@ class Settings(BaseSettings):
     history: HistorySettings = Field(default_factory=HistorySettings)
     presence: PresenceSettings = Field(default_factory=PresenceSettings)
     recovery: RecoverySettings = Field(default_factory=RecoverySettings)
+    offline: OfflineSettings = Field(default_factory=OfflineSettings)
     sockets: SocketSettings = Field(default_factory=SocketSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     routing: RoutingSettings = Field(default_factory=RoutingSettings)

@@ -97,6 +97,17 @@ class Metrics:
             buckets=LATENCY_BUCKETS_SECONDS,
             registry=registry,
         )
+        self.recoveries = Counter(
+            "realtime_recoveries_total",
+            "Clients that came back to go on where they broke off, by outcome (recovered, or why not).",
+            ["outcome"],
+            registry=registry,
+        )
+        self.missed_messages = QuickCounter(
+            "realtime_missed_messages_total",
+            "Messages told to clients that had missed them: gone for a moment, or away.",
+            registry=registry,
+        )
         self.consumer_lag = Gauge(
             "realtime_kafka_consumer_lag_records",
             "Records behind the end of an assigned partition.",

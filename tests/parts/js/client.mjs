@@ -1,7 +1,8 @@
 // The stock JavaScript client, led by JSON lines on stdin; what it hears goes out as JSON lines on stdout.
 //
 // Run in the directory that holds node_modules: node client.mjs '{"url": ..., "options": {...}}'
-//   in:  {"emit": name, "args": [...], "ack": number or absent}; the end of stdin is the goodbye
+//   in:  {"emit": name, "args": [...], "ack": number or absent}; {"drop": true}; {"connect": true}; the end of stdin is
+//        the goodbye
 //   out: {"kind": "connect" | "connect_error" | "event" | "ack" | "upgrade" | "disconnect", "name", "args", "at", ...}
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -34,8 +35,17 @@ socket.onAny((name, ...args) => {
 
 const commands = createInterface({ input: process.stdin });
 commands.on("line", (line) => {
-  const { emit, args, ack } = JSON.parse(line);
-  if (ack === undefined) socket.emit(emit, ...args);
+  const { emit, args, ack, drop, connect } = JSON.parse(line);
+  if (drop) {
+    // As when the network is gone: nothing is said, and the client comes back by itself, or when it is told to.
+    socket.io.reconnection(drop.reconnects);
+    const { transport } = socket.io.engine;
+    if (transport.ws) transport.ws.terminate();
+    else socket.io.engine.close();
+  } else if (connect) {
+    socket.io.reconnection(true);
+    socket.connect();
+  } else if (ack === undefined) socket.emit(emit, ...args);
   else socket.emit(emit, ...args, (...answer) => say("ack", emit, answer, { ack }));
 });
 // Also when the test run that leads it was killed.

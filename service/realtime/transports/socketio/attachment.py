@@ -1,11 +1,15 @@
 """Socket.IO as the gateway sees it."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from socketio import packet
 
-from realtime.protocol.disconnects import Closing
+from realtime.broker.base import Delivery
+from realtime.broker.place import Cursor, Places
+from realtime.errors import RedisUnavailable
+from realtime.protocol.disconnects import TRY_AGAIN, Closing
 from realtime.transports.engineio import frames
 from realtime.transports.engineio.engine import Engine
 from realtime.transports.engineio.hub import Reason
@@ -24,16 +28,35 @@ class SocketIOAttachment:
 
     async def join(self, session_id: str, room: str) -> None:
         """See `Attachment.join`. A session that has gone meanwhile joins nothing."""
-        if self._server.manager.is_connected(session_id, DEFAULT_NAMESPACE):
+        if self._server.manager.is_here(session_id):
             await self._server.enter_room(session_id, room)
 
     async def leave(self, session_id: str, room: str) -> None:
         """See `Attachment.leave`."""
         await self._server.leave_room(session_id, room)
 
-    async def send(self, session_id: str, name: str, data: Mapping[str, Any]) -> None:
+    def hold(self, session_id: str) -> None:
+        """See `Attachment.hold`."""
+        self._server.manager.hold(session_id)
+
+    async def deliver(self, session_id: str, deliveries: Sequence[Delivery], places: Places) -> None:
+        """See `Attachment.deliver`. A session that has gone meanwhile is told nothing."""
+        await self._server.manager.deliver(session_id, deliveries, places)
+
+    async def release(self, session_id: str, told_rooms: Collection[str], up_to: Cursor) -> None:
+        """See `Attachment.release`."""
+        if not await self._server.manager.release(session_id, told_rooms, up_to):
+            await self.close(session_id, TRY_AGAIN)
+
+    async def supersede(self, session_id: str) -> None:
+        """See `Attachment.supersede`. Tried once: its pod may be gone."""
+        with contextlib.suppress(RedisUnavailable):
+            await self._server.disconnect(session_id)
+
+    async def send(self, session_id: str, name: str, data: Mapping[str, Any], place: str | None = None) -> None:
         """See `Attachment.send`."""
-        text, _ = encode_event(DEFAULT_NAMESPACE, [name, dict(data)])
+        may_return = place is not None and self._server.manager.pid_of(session_id) is not None
+        text, _ = encode_event(DEFAULT_NAMESPACE, [name, dict(data), place] if may_return else [name, dict(data)])
         self._write(session_id, text)
 
     async def close(self, session_id: str, closing: Closing) -> None:

@@ -8,16 +8,19 @@ import socketio
 import structlog
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from realtime.errors import RealtimeError
+from realtime.errors import DependencyError, Draining, RealtimeError
+from realtime.gateway.attachment import Attachment
 from realtime.gateway.gateway import Gateway, describe
+from realtime.gateway.returning import read_return
 from realtime.gateway.tokens import Credentials
+from realtime.protocol.disconnects import SERVER_DRAINING, TRY_AGAIN
 from realtime.telemetry.metrics import Metrics
 from realtime.transports.socketio.local import DEFAULT_NAMESPACE
 
 log = structlog.get_logger(__name__)
 
 
-def register_handlers(server: socketio.AsyncServer, gateway: Gateway, metrics: Metrics) -> None:
+def register_handlers(server: socketio.AsyncServer, gateway: Gateway, attachment: Attachment, metrics: Metrics) -> None:
     """Connect python-socketio's events to the gateway."""
 
     def is_only_named_so(sid: str) -> bool:
@@ -29,10 +32,16 @@ def register_handlers(server: socketio.AsyncServer, gateway: Gateway, metrics: M
         if is_only_named_so(sid):
             return await on_command("connect", sid, environ, auth, *more)
         try:
-            gateway.connect(sid, read_credentials(environ, auth))
+            session = await gateway.connect(sid, read_credentials(environ, auth), read_return(auth))
+        except (DependencyError, Draining) as error:
+            # A client that is refused does not come back by itself; one whose connection closes does.
+            log.info("sent_to_try_again", error=str(error))
+            await attachment.close(sid, SERVER_DRAINING if isinstance(error, Draining) else TRY_AGAIN)
+            raise Refused(str(error), describe(error)) from None
         except RealtimeError as error:
             # The client's `connect_error` has `message`, and the rest in `data`.
             raise Refused(str(error), describe(error)) from None
+        server.manager.may_return(sid, session.pid)
         return None
 
     async def on_disconnect(sid: str, *arguments: Any) -> dict[str, Any] | None:

@@ -7,14 +7,21 @@ from typing import Any, Final
 
 from socketio import AsyncManager
 
+from realtime.broker.base import Delivery
+from realtime.broker.place import Cursor, Places
+from realtime.transports.engineio.connection import Connection
 from realtime.transports.engineio.engine import Engine
 from realtime.transports.engineio.hub import State
 from realtime.transports.engineio.outbox import Audience
 from realtime.transports.engineio.packets import message_frame, text_frame
+from realtime.transports.socketio.hold import Hold
 from realtime.transports.socketio.rooms import NOBODY, Member, Namespace, Stage
-from realtime.transports.socketio.signals import encode_event
+from realtime.transports.socketio.signals import encode_event, placed_packet
 
 DEFAULT_NAMESPACE: Final = "/"
+# What a client missed is written in pieces of so many messages, about a millisecond's work.
+MESSAGES_A_PIECE: Final = 100
+TAKEN_CHECK_SECONDS: Final = 0.01
 
 Callback = Callable[..., Any]
 
@@ -96,6 +103,70 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
             result = callback(*data)
             if inspect.isawaitable(result):
                 await result
+
+    # -- telling what was missed ------------------------------------------------------------------------------------
+
+    def may_return(self, sid: str, pid: str | None) -> None:
+        """Say by what a client may come back to its session; from now on it is told each message's place."""
+        member = self._member(sid, DEFAULT_NAMESPACE)
+        if member is not None:
+            member.pid = pid
+
+    def pid_of(self, sid: str, namespace: str = DEFAULT_NAMESPACE) -> str | None:
+        """By what a client may come back to its session."""
+        member = self._member(sid, namespace)
+        return None if member is None else member.pid
+
+    def hold(self, sid: str) -> None:
+        """Keep for a session what its rooms bring, until `release`."""
+        member = self._member(sid, DEFAULT_NAMESPACE)
+        if member is not None:
+            self._namespaces[DEFAULT_NAMESPACE].hold(member, Hold())
+
+    async def deliver(self, sid: str, deliveries: Sequence[Delivery], places: Places) -> None:
+        """Write deliveries to one session, no faster than its client takes them."""
+        member = self._member(sid, DEFAULT_NAMESPACE)
+        if member is None:
+            return
+        for start in range(0, len(deliveries), MESSAGES_A_PIECE):
+            piece = deliveries[start : start + MESSAGES_A_PIECE]
+            self._write_placed(
+                member, [(delivery, places.behind(delivery.epoch, delivery.offset)) for delivery in piece]
+            )
+            await self._until_taken(member.connection)
+
+    async def release(self, sid: str, told_rooms: Collection[str], up_to: Cursor) -> bool:
+        """Write what was kept, without what the rooms brought up to a cursor; from then on the session hears its rooms.
+
+        False if more came than is kept.
+        """
+        member = self._member(sid, DEFAULT_NAMESPACE)
+        if member is None or member.hold is None:
+            return True
+        hold = member.hold
+        hold.drop_told(told_rooms, up_to)
+        while len(hold.kept) > MESSAGES_A_PIECE:
+            self._write_placed(member, [hold.kept.popleft() for _ in range(MESSAGES_A_PIECE)])
+            await self._until_taken(member.connection)
+        if hold.has_overflown:
+            return False
+        self._write_placed(member, hold.kept)
+        if self._member(sid, DEFAULT_NAMESPACE) is member:
+            self._namespaces[DEFAULT_NAMESPACE].hold(member, None)
+        return True
+
+    def _write_placed(self, member: Member, deliveries: Iterable[tuple[Delivery, str]]) -> None:
+        audience = Audience((member.connection,))
+        for delivery, cursor in deliveries:
+            self.write(audience, delivery.packet if member.pid is None else placed_packet(delivery.packet, cursor))
+
+    async def _until_taken(self, connection: Connection) -> None:
+        assert self._engine is not None
+        self._engine.flush()
+        await asyncio.sleep(0)
+        # Not an event, which each connection would have to keep; a client that takes what it is given never waits.
+        while connection.is_open and (connection.has_waiting or (connection.is_websocket and connection.write is None)):  # noqa: ASYNC110
+            await asyncio.sleep(TAKEN_CHECK_SECONDS)
 
     # -- coming and going -------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import itertools
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from realtime.broker.base import Broker, Delivery
 from realtime.clock import Clock
 from realtime.errors import RedisUnavailable
 from realtime.telemetry.metrics import Metrics
+from realtime.transports.engineio import frames
 from realtime.transports.engineio.packets import text_frame
 from realtime.transports.socketio.local import DEFAULT_NAMESPACE, Callback, LocalManager
 from realtime.transports.socketio.rooms import Stage
@@ -35,6 +36,7 @@ from realtime.transports.socketio.signals import (
     encode_event,
     encode_signal,
     join_packet,
+    placed_packet,
     split_packet,
 )
 
@@ -93,15 +95,37 @@ class BrokerManager(LocalManager):
     def on_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Write messages to the members that this pod holds of their rooms."""
         assert self._engine is not None
+        members = self._namespaces.get(DEFAULT_NAMESPACE)
+        if members is None:
+            return
         outbox, now_ms = self._engine.outbox, self._clock.wall_ms()
         written = 0
         for delivery in deliveries:
-            audience = self.audience(DEFAULT_NAMESPACE, delivery.room, delivery.except_rooms)
-            if audience.connections:
-                outbox.put(audience, text_frame(delivery.packet), delivery.conflation_key)
-                written += len(audience.connections)
+            for hold in members.holds(delivery):
+                hold.keep(delivery, self._broker.cursor_at(delivery))
+            listeners = members.listeners(delivery)
+            if listeners is None:
+                continue
+            plain, placed = listeners
+            if plain.connections:
+                outbox.put(plain, text_frame(delivery.packet), delivery.conflation_key)
+            if placed.connections:
+                frame = text_frame(placed_packet(delivery.packet, self._broker.cursor_at(delivery)))
+                outbox.put(placed, frame, delivery.conflation_key)
+            heard = len(plain.connections) + len(placed.connections)
+            if heard:
+                written += heard
                 self._metrics.delivery_latency.observe(max(0.0, (now_ms - delivery.occurred_ms) / 1_000))
         self._metrics.deliveries.inc(written)
+
+    def on_gap(self, rooms: Collection[str]) -> None:
+        """Send the members away: when they come back, they are told what cannot be had any more."""
+        for room in rooms:
+            for sid, eio_sid in list(self.get_participants(DEFAULT_NAMESPACE, room)):
+                log.info("closed_for_a_gap", session=sid)
+                connection = self._engine.connections.get(eio_sid) if self._engine is not None else None
+                if connection is not None:
+                    connection.close("history gap", frames.TRY_AGAIN_LATER, "Messages were lost.")
 
     def on_signal(self, signal: bytes) -> None:
         """Take a signal: it is carried out at once, in order with deliveries; what has to wait waits elsewhere."""
@@ -247,6 +271,10 @@ class BrokerManager(LocalManager):
         return ack_id
 
     # -- what python-socketio asks: connecting and disconnecting ----------------------------------------------------
+
+    def is_here(self, sid: str) -> bool:
+        """Whether a session is on this pod, and not leaving."""
+        return self._is_here(sid, DEFAULT_NAMESPACE)
 
     def _is_here(self, sid: str, namespace: str) -> bool:
         member = self._member(sid, namespace)

@@ -122,6 +122,9 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         # The stock one waits for a queue, and makes a packet around the packet.
         connection = self._core.connections.get(eio_sid)
         if connection is not None:
+            if pkt.packet_type == packet.CONNECT:
+                pid = self.manager.pid_of(pkt.data["sid"], pkt.namespace)
+                pkt.data |= {} if pid is None else {"pid": pid}
             encoded = pkt.encode()
             audience = Audience((connection,))
             for part in [encoded] if isinstance(encoded, str) else encoded:

@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum, auto
+from typing import NamedTuple
 
+from realtime.broker.base import Delivery
 from realtime.transports.engineio.connection import Connection
 from realtime.transports.engineio.outbox import Audience
+from realtime.transports.socketio.hold import Hold
 
 
 class Stage(Enum):
@@ -18,39 +21,80 @@ class Stage(Enum):
 class Member:
     """A connection in a namespace."""
 
-    __slots__ = ("connection", "rooms", "sid", "stage")
+    __slots__ = ("connection", "hold", "pid", "rooms", "sid", "stage")
 
     def __init__(self, sid: str, connection: Connection) -> None:
         self.sid = sid
         self.connection = connection
         self.stage = Stage.CONNECTING
         self.rooms: dict[str, None] = {}  # in the order in which it entered them
+        self.pid: str | None = None  # by which its client may come back; then it is told each message's place
+        self.hold: Hold | None = None  # what its rooms say meanwhile, while it is being told what it missed
+
+
+NOBODY = Audience(())
+
+
+class Listeners(NamedTuple):
+    """Who hears a room's messages: as they are, and with their places."""
+
+    plain: Audience
+    placed: Audience
 
 
 class Room:
-    """Members, and the audience they are until one comes or goes."""
+    """Members, and the audiences they are until one comes or goes."""
 
-    __slots__ = ("_audience", "members")
+    __slots__ = ("_audience", "_listeners", "held", "members")
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
+        self.held: dict[str, Member] | None = None  # those of them who hear later
         self._audience: Audience | None = None
+        self._listeners: Listeners | None = None
 
     def add(self, member: Member) -> None:
         """Let a member in."""
         self.members[member.sid] = member
         self._audience = None
+        self.note_hold(member)
 
     def remove(self, member: Member) -> None:
         """Let a member out."""
         del self.members[member.sid]
         self._audience = None
+        self._forget_hold(member)
+
+    def note_hold(self, member: Member) -> None:
+        """Let a member hear what is said here, or have it kept for later, as its `hold` says."""
+        self._forget_hold(member)
+        if member.hold is not None:
+            self.held = self.held or {}
+            self.held[member.sid] = member
+
+    def _forget_hold(self, member: Member) -> None:
+        self._listeners = None
+        if self.held is not None:
+            self.held.pop(member.sid, None)
+            self.held = self.held or None
 
     def audience(self) -> Audience:
         """Everybody."""
         if self._audience is None:
             self._audience = Audience([member.connection for member in self.members.values()])
         return self._audience
+
+    def listeners(self) -> Listeners:
+        """Everybody who hears messages now."""
+        if self._listeners is None:
+            self._listeners = _listeners([m for m in self.members.values() if m.hold is None])
+        return self._listeners
+
+
+def _listeners(members: Sequence[Member]) -> Listeners:
+    plain = [member.connection for member in members if member.pid is None]
+    placed = [member.connection for member in members if member.pid is not None]
+    return Listeners(Audience(plain) if plain else NOBODY, Audience(placed) if placed else NOBODY)
 
 
 class Namespace:
@@ -102,6 +146,31 @@ class Namespace:
         del self.rooms[room]
         return True
 
+    def hold(self, member: Member, hold: Hold | None) -> None:
+        """Keep for a member what its rooms say, from now on, or let it hear again."""
+        member.hold = hold
+        for room in member.rooms:
+            self.rooms[room].note_hold(member)
+
+    def listeners(self, delivery: Delivery) -> Listeners | None:
+        """Who hears a delivery now; None if nobody is in its room."""
+        room = self.rooms.get(delivery.room)
+        if room is None:
+            return None
+        others = [self.rooms[other].members for other in delivery.except_rooms if other in self.rooms]
+        if not others:
+            return room.listeners()
+        hearing = [member for member in room.members.values() if member.hold is None]
+        return _listeners([m for m in hearing if not any(m.sid in other for other in others)])
+
+    def holds(self, delivery: Delivery) -> Sequence[Hold]:
+        """Where a delivery is kept for members that hear it later."""
+        room = self.rooms.get(delivery.room)
+        if room is None or room.held is None:
+            return ()
+        held = [m for m in room.held.values() if not any(other in m.rooms for other in delivery.except_rooms)]
+        return [member.hold for member in held if member.hold is not None]
+
     def members_in(self, room: str | None) -> Collection[Member]:
         """Who is in a room (None: in the namespace)."""
         if room is None:
@@ -137,6 +206,3 @@ class Namespace:
             for member in self.members_in(room)
             if member.sid not in except_sids and not any(member.sid in other for other in others)
         )
-
-
-NOBODY = Audience(())

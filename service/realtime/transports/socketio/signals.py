@@ -170,6 +170,11 @@ def encode_event(namespace: str, event: Sequence[Any], ack_id: int | None = None
     return b"2%b%b%b" % (place, b"" if ack_id is None else b"%d" % ack_id, arguments), ()
 
 
+def placed_packet(event: bytes, cursor: str) -> bytes:
+    """Add a cursor to an event as its last argument, as the JavaScript server does for clients that recover."""
+    return b'%b,"%b"]' % (event[:-1], cursor.encode())
+
+
 def split_packet(unsent: packet.Packet) -> tuple[str, tuple[bytes, ...]]:
     """Encode a Socket.IO packet: its text, and its binary attachments."""
     encoded = unsent.encode()

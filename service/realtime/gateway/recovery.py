@@ -1,0 +1,313 @@
+"""How a client goes on where it broke off: what it missed, once, in order, before anything newer.
+
+While a session is held, what its rooms say is kept for it. So it can be in its rooms first, then be told from their
+histories what came before, and then what was kept; between the two nothing is lost, and what is in both is told once.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+import structlog
+
+from realtime.broker.base import Broker, Delivery, Gap, Missed
+from realtime.broker.place import Cursor, Place, Places
+from realtime.clock import iso_utc
+from realtime.errors import LimitExceeded, RedisUnavailable
+from realtime.gateway.access import may_hear
+from realtime.gateway.attachment import Attachment
+from realtime.gateway.returning import Return
+from realtime.gateway.session import CatchUp, Session
+from realtime.presence.base import Device, Presence
+from realtime.protocol.rooms import orders_room, user_room
+from realtime.resumption.base import ResumableSession, ResumableSessions
+from realtime.settings import LimitSettings, OfflineSettings, RecoverySettings, SocketSettings
+from realtime.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+# Why a client does not go on where it broke off, beside what `broker.base.Gap` and `returning` say.
+UNKNOWN_SESSION: Final = "unknown_session"
+FORBIDDEN_ROOM: Final = "forbidden_room"
+# 192 random bits: who knows it, and has a token of the same user, takes the session over.
+PID_BYTES: Final = 24
+# A client that comes back again and again may take its session over from itself.
+MAX_TAKEOVERS: Final = 5
+# How a connection ends of which we know that it heard what was written; of others we know that only up to their last
+# answer to a ping.
+ORDERLY_ENDS: Final = frozenset({"client disconnect", "server disconnect", "transport close"})
+
+
+class Recovery:
+    """Takes sessions into rooms, and finds and tells what they missed there."""
+
+    def __init__(
+        self,
+        pod_id: str,
+        attachment: Attachment,
+        broker: Broker,
+        presence: Presence,
+        resumables: ResumableSessions,
+        limits: LimitSettings,
+        sockets: SocketSettings,
+        recovery: RecoverySettings,
+        offline: OfflineSettings,
+        metrics: Metrics,
+    ) -> None:
+        self._pod_id = pod_id
+        self._attachment = attachment
+        self._broker = broker
+        self._presence = presence
+        self._resumables = resumables
+        self._max_sessions_per_user = limits.sessions_per_user
+        self._unanswered_seconds = sockets.ping_interval_seconds + sockets.ping_timeout_seconds
+        self._max_messages = recovery.max_messages
+        self._offline = offline
+        self._metrics = metrics
+        # A thousand that return at once are told one after the other, so that those who stay do not wait for them.
+        self._turns = asyncio.Semaphore(recovery.concurrent_max)
+
+    # -- coming -----------------------------------------------------------------------------------------------------
+
+    async def prepare(self, session: Session, returning: Return) -> None:
+        """Take a session into its rooms, held, and find out what it missed; nothing has been told to the client yet.
+
+        Raises `LimitExceeded`, or `RedisUnavailable`; then it was never here.
+        """
+        self._attachment.hold(session.id)
+        before, reason = await self._find(session, returning)
+        own = user_room(session.user_id)
+        rooms = {own} if before is None else {own, *before.rooms}
+        try:
+            for room in rooms:
+                await self._attachment.join(session.id, room)
+            away_since = await self._arrive(session)
+            after = _what_to_read(session, before, returning.cursor, away_since)
+            async with self._turns:
+                catch_up = await self._recover(session, after) if after else await self._greet(session, away_since)
+            session.recovered = bool(after) and reason is None and catch_up.reason is None
+            catch_up.reason = reason or catch_up.reason
+            session.rooms = {own: _place_of(self._broker.told_in(own), catch_up.start)}
+            if session.recovered and before is not None:
+                session.rooms |= before.rooms
+            for room in rooms - session.rooms.keys():
+                await self._attachment.leave(session.id, room)
+            if returning.wants_places:
+                await self._keep_from_now_on(session, returning.pid, before)
+        except BaseException:
+            self._presence.leave(session.id, None)
+            raise
+        if returning.is_one:
+            self._metrics.recoveries.labels("recovered" if session.recovered else catch_up.reason or "partly").inc()
+        session.catch_up = catch_up
+
+    async def _find(self, session: Session, returning: Return) -> tuple[ResumableSession | None, str | None]:
+        """What the client was, if it may go on as that; else why not, unless it did not ask for it."""
+        if returning.problem is not None or returning.pid is None or not returning.wants_places:
+            return None, returning.problem
+        before = await self._resumables.find(returning.pid)
+        if before is None or before.user_id != session.user_id:
+            return None, UNKNOWN_SESSION  # that it is somebody else's is nobody's business
+        if not all(may_hear(session.identity, room) for room in before.rooms):
+            return None, FORBIDDEN_ROOM
+        return before, None
+
+    async def _arrive(self, session: Session) -> Place | None:
+        device = Device(
+            device_id=session.id,
+            user_id=session.user_id,
+            pod_id=self._pod_id,
+            transport=self._attachment.transport(session.id),
+            connected_at=iso_utc(session.connected_at_ms),
+        )
+        arrival = await self._presence.arrive(device)
+        if arrival.devices > self._max_sessions_per_user:
+            raise LimitExceeded(f"A user may have {self._max_sessions_per_user} sessions.")
+        session.was_away = arrival.was_away
+        return arrival.away_since
+
+    async def _recover(self, session: Session, after: Mapping[str, Cursor]) -> CatchUp:
+        missed = await self._broker.missed(after, self._max_messages)
+        if missed.gap is None:
+            return await self._catch_up(missed, after)
+        log.info("not_recovered", reason=missed.gap, rooms=len(after))
+        # What other rooms show can be asked for anew; what was meant for the user alone comes if it can be had.
+        own = {room: cursor for room, cursor in after.items() if room in _own_rooms(session)}
+        missed_own = await self._broker.missed(own, self._max_messages)
+        if missed_own.gap is not None:
+            missed_own = await self._newest(session, next(iter(own.values()), None))
+        return await self._catch_up(missed_own, own, reason=missed.gap)
+
+    async def _greet(self, session: Session, away_since: Place | None) -> CatchUp:
+        if not session.was_away:
+            told = self._broker.told()
+            return CatchUp(told, told)
+        after = None if away_since is None else Cursor([away_since])
+        return await self._catch_up(await self._newest(session, after), _own_rooms(session))
+
+    async def _newest(self, session: Session, after: Cursor | None) -> Missed:
+        offline = self._offline
+        return await self._broker.newest(_own_rooms(session), after, offline.max_messages, offline.max_age_seconds)
+
+    async def _catch_up(self, missed: Missed, rooms: Collection[str], *, reason: str | None = None) -> CatchUp:
+        await self._broker.until_told(missed.up_to)
+        deliveries = _each_once(missed.deliveries)
+        start = _just_before(deliveries, missed.up_to)
+        return CatchUp(start, missed.up_to, deliveries, frozenset(rooms), reason, missed.gap is Gap.TOO_MANY)
+
+    # -- sessions that clients come back to -------------------------------------------------------------------------
+
+    async def _keep_from_now_on(self, session: Session, pid: str | None, before: ResumableSession | None) -> None:
+        if session.recovered and pid is not None:
+            await self._take_over(session, pid, before)
+            return
+        if pid is not None and before is not None:
+            self._resumables.forget(pid, before.session_id)
+        session.pid = secrets.token_urlsafe(PID_BYTES)
+        await self._resumables.keep(session.pid, _resumable(session))
+
+    async def _take_over(self, session: Session, pid: str, before: ResumableSession | None) -> None:
+        for _ in range(MAX_TAKEOVERS):
+            if before is None:
+                break
+            taken = before.taken_over(session.id, session.rooms)
+            if await self._resumables.keep(pid, taken):
+                session.pid, session.moves = pid, taken.moves
+                await self._attachment.supersede(before.session_id)
+                return
+            before = await self._resumables.find(pid)  # the client was quicker than itself
+        raise RedisUnavailable("the session was taken over elsewhere, again and again")
+
+    async def keep_rooms(self, session: Session) -> None:
+        """Note which rooms a session is in, for when its client comes back."""
+        if session.pid is not None:
+            try:
+                await self._resumables.keep(session.pid, _resumable(session))
+            except RedisUnavailable as error:
+                log.info("rooms_kept_later", error=str(error))
+
+    # -- joining more rooms -----------------------------------------------------------------------------------------
+
+    async def join(self, session: Session, rooms: Sequence[str], since: Cursor | None) -> None:
+        """Take a session into rooms that it is not in; `since`: and find out what it missed there, for `tell`.
+
+        All of them or, at an error, none. Raises `RedisUnavailable`.
+        """
+        if since is not None:
+            session.told_before = self._broker.told_in(user_room(session.user_id))
+            self._attachment.hold(session.id)
+            session.catch_up = CatchUp(Cursor(), Cursor())  # if nothing more comes of it
+        joined = []
+        try:
+            for room in rooms:
+                await self._attachment.join(session.id, room)
+                joined.append(room)
+            if since is not None:
+                session.catch_up = await self._recover_since(session, dict.fromkeys(rooms, since))
+        except BaseException:
+            for room in joined:
+                await self._attachment.leave(session.id, room)
+            raise
+        session.rooms |= {room: self._broker.told_in(room) for room in rooms}
+        await self.keep_rooms(session)
+
+    async def _recover_since(self, session: Session, after: Mapping[str, Cursor]) -> CatchUp:
+        so_far = self._broker.told()
+        async with self._turns:
+            missed = await self._broker.missed(after, self._max_messages)
+            if missed.gap is not None:
+                self._metrics.recoveries.labels(missed.gap).inc()
+                return CatchUp(so_far, so_far, reason=missed.gap)
+            await self._broker.until_told(missed.up_to)
+        self._metrics.recoveries.labels("recovered").inc()
+        # What went to another room of the session, too, it has heard there.
+        unheard = [d for d in _each_once(missed.deliveries) if session.rooms.keys().isdisjoint(d.except_rooms)]
+        return CatchUp(so_far, missed.up_to, unheard, frozenset(after))
+
+    # -- telling, and leaving ---------------------------------------------------------------------------------------
+
+    async def tell(self, session: Session) -> None:
+        """Tell a session what it missed, no faster than it listens, and let it hear its rooms."""
+        catch_up = session.catch_up
+        if catch_up is None:
+            return
+        # Who joins more rooms keeps the place that it has in its others, until it has what was kept of these, too.
+        places = Places(catch_up.start, is_fixed=session.is_welcome)
+        self._metrics.missed_messages.inc(len(catch_up.missed))
+        await self._attachment.deliver(session.id, catch_up.missed, places)
+        await self._attachment.release(session.id, catch_up.rooms, catch_up.up_to)
+        session.catch_up = session.told_before = None
+        if not session.is_welcome:
+            session.is_welcome = True
+            if session.was_away:
+                self._presence.settle(session.id)
+
+    def ended(self, session: Session, reason: str) -> None:
+        """Note that a session that was prepared is gone."""
+        self._presence.leave(session.id, self._heard_up_to(session, reason) if session.is_welcome else None)
+        if session.pid is not None:
+            self._resumables.release(session.pid, session.id)
+
+    def _heard_up_to(self, session: Session, reason: str) -> Place:
+        own = user_room(session.user_id)
+        told = session.told_before or self._broker.told_in(own)
+        if reason in ORDERLY_ENDS:
+            return told
+        since = session.rooms[own]
+        answered = told.offset - int(self._unanswered_seconds * 1_000_000)
+        return Place(told.epoch, max(answered, since.offset if since.epoch == told.epoch else 0, 0))
+
+
+def _own_rooms(session: Session) -> tuple[str, str]:
+    """What came there for an absent user waits."""
+    return user_room(session.user_id), orders_room(session.user_id)
+
+
+def _what_to_read(
+    session: Session, before: ResumableSession | None, cursor: Cursor | None, away_since: Place | None
+) -> dict[str, Cursor]:
+    """Rooms that a client knows up to some place, and these places; empty: it comes as if for the first time."""
+    if before is not None:
+        after = {room: _later(cursor, place) for room, place in before.rooms.items()}
+    elif cursor is not None:
+        after = {user_room(session.user_id): cursor}
+    else:
+        return {}
+    if session.was_away and (cursor is not None or away_since is not None):
+        # What came for an absent user comes with the first device, whether that had joined the room or not.
+        after.setdefault(orders_room(session.user_id), _later(cursor, away_since))
+    return after
+
+
+def _later(cursor: Cursor | None, place: Place | None) -> Cursor:
+    """The later of both; of two epochs, the cursor, for that is what the client has."""
+    if place is None or cursor is None:
+        return cursor or Cursor([place] if place is not None else [])
+    offset = cursor.in_epoch(place.epoch)
+    if offset is None or offset >= place.offset:
+        return cursor
+    return Cursor(place if place.epoch == other.epoch else other for other in cursor)
+
+
+def _each_once(deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+    """A message that went to several of the rooms, by the first of them."""
+    return list({(d.epoch, d.offset): d for d in reversed(deliveries)}.values())[::-1]
+
+
+def _just_before(deliveries: Sequence[Delivery], up_to: Cursor) -> Cursor:
+    """Up to where all is known to who has none of the deliveries yet."""
+    first = {d.epoch: d.offset - 1 for d in reversed(deliveries)}
+    return Cursor(Place(epoch, first.get(epoch, offset)) for epoch, offset in up_to)
+
+
+def _place_of(place: Place, cursor: Cursor) -> Place:
+    """The cursor's place in the same order; the place itself if it has none."""
+    offset = cursor.in_epoch(place.epoch)
+    return place if offset is None else Place(place.epoch, offset)
+
+
+def _resumable(session: Session) -> ResumableSession:
+    return ResumableSession(
+        user_id=session.user_id, session_id=session.id, rooms=dict(session.rooms), moves=session.moves
+    )
