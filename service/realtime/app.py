@@ -64,7 +64,12 @@ class Pod:
         keys = Keys(settings.redis.key_prefix)
         self._directory = RedisPodDirectory(self._redis, keys)
         self._presence = RedisPresence(
-            self._redis, keys, settings.presence, settings.history, self._id, lambda: next(iter(self._broker.told()), None)
+            self._redis,
+            keys,
+            settings.presence,
+            settings.history,
+            self._id,
+            lambda: next(iter(self._broker.told()), None),
         )
         self._resumables = RedisResumableSessions(self._redis, keys, settings.recovery, self._id)
         publisher = Publisher(self._broker, self._metrics)

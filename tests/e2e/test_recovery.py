@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from parts.clients import Client
 from parts.fixtures import Connect
+from parts.http import get
 from parts.js_client import JsClient
 from parts.pod import Cluster
 from parts.python_client import PythonClient
@@ -194,8 +195,6 @@ async def test_what_cannot_be_recovered_is_told(cluster: Cluster, connect: Conne
 
 
 async def _holds_a_session(url: str, cluster: Cluster) -> bool:
-    from parts.http import get
-
     metrics = await get(f"{url}/metrics")
     assert metrics is not None
     return 'realtime_connections{transport="websocket"} 1.0' in metrics.text

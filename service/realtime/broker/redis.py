@@ -130,7 +130,7 @@ class RedisBroker:
 
     def _epoch_among(self, cursors: Collection[Cursor]) -> str:
         """Which of the cursors' places are ours: those of the epoch that this pod hears."""
-        told = self._subscriber.told
+        told = self._subscriber.told.place
         if told is not None:
             return told.epoch
         return next((place.epoch for cursor in cursors for place in cursor), "")
@@ -170,7 +170,7 @@ class RedisBroker:
 
     def told(self) -> Cursor:
         """See `Broker.told`."""
-        place = self._subscriber.told
+        place = self._subscriber.told.place
         return Cursor(()) if place is None else Cursor((place,))
 
     def told_in(self, room: str) -> Place:
@@ -184,7 +184,7 @@ class RedisBroker:
     async def until_told(self, cursor: Cursor) -> None:
         """See `Broker.until_told`."""
         for place in cursor:
-            await self._subscriber.until_told(place)
+            await self._subscriber.told.until(place)
 
     async def subscribe(self, rooms: Collection[str]) -> None:
         """See `Broker.subscribe`."""

@@ -21,6 +21,7 @@ from redis.asyncio.connection import AbstractConnection
 from realtime.broker import wire
 from realtime.broker.base import BrokerListener, Delivery
 from realtime.broker.place import Place
+from realtime.broker.told import Told
 from realtime.errors import RedisUnavailable
 from realtime.redis.connection import PushedReplies, redis_errors
 from realtime.redis.keys import Keys
@@ -110,8 +111,8 @@ class RedisSubscriber:
         self._something_to_send = asyncio.Event()
         self._answered: set[str] = set()  # rooms whose SUBSCRIBE on this connection has been answered
         self._heard_at = -math.inf
-        self.told: Place | None = None  # the listener has been told all that was published up to here
-        self._awaited: dict[asyncio.Future[None], Place] = {}
+        # What was published before a place comes before the heartbeat that names it.
+        self.told = Told(self._publish_heartbeat)
 
     # -- what the broker asks ---------------------------------------------------------------------------------------
 
@@ -147,24 +148,12 @@ class RedisSubscriber:
         begun = None
         if subscription is not None and subscription.epoch is not None:
             begun = Place(subscription.epoch, subscription.told_up_to)
-        if begun is not None and (self.told is None or (begun.epoch == self.told.epoch and begun > self.told)):
+        told = self.told.place
+        if begun is not None and (told is None or (begun.epoch == told.epoch and begun > told)):
             return begun
-        if self.told is None:
+        if told is None:
             raise RedisUnavailable("this pod has not heard from Redis yet")
-        return self.told
-
-    async def until_told(self, place: Place) -> None:
-        """See `Broker.until_told`."""
-        if self._has_told(place):
-            return
-        told = asyncio.get_running_loop().create_future()
-        self._awaited[told] = place
-        try:
-            # What was published before the place comes before this. If it is lost, the next heartbeat does as well.
-            await self._publish_heartbeat(place)
-            await told
-        finally:
-            del self._awaited[told]
+        return told
 
     async def run(self, listener: BrokerListener) -> None:
         """Listen until cancelled, connecting again whenever the connection breaks or falls silent."""
@@ -325,7 +314,7 @@ class RedisSubscriber:
         for start in range(0, len(missed), MISSED_A_TURN):
             self._tell(missed[start : start + MISSED_A_TURN], listener)
             await asyncio.sleep(0)
-        self._note_told(newest)
+        self.told.note(newest)
         if missed:
             log.info("redis_caught_up", messages=len(missed), up_to_offset=newest.offset)
 
@@ -358,16 +347,7 @@ class RedisSubscriber:
     def _tell_untold(self, untold: Sequence[Delivery], listener: BrokerListener) -> None:
         if untold:
             listener.on_deliveries(untold)
-            self._note_told(Place(untold[-1].epoch, untold[-1].offset))
-
-    def _note_told(self, place: Place) -> None:
-        self.told = place
-        for told, awaited in self._awaited.items():
-            if self._has_told(awaited) and not told.done():
-                told.set_result(None)
-
-    def _has_told(self, place: Place) -> bool:
-        return self.told is not None and self.told.epoch == place.epoch and self.told.offset >= place.offset
+            self.told.note(Place(untold[-1].epoch, untold[-1].offset))
 
     def _take_heartbeat(self, payload: bytes) -> None:
         try:
@@ -376,8 +356,7 @@ class RedisSubscriber:
             log.error("unreadable_heartbeat", payload=payload[:80])  # noqa: TRY400 - there is no trace to tell
             return
         self._heard_at = time.monotonic()
-        if self.told is None or self.told.epoch != place.epoch or self.told.offset < place.offset:
-            self._note_told(place)
+        self.told.advance(place)
 
     def _hear(self, replies: Iterable[list[bytes]], listener: BrokerListener) -> None:
         """Tell what was heard, in its order: all deliveries between two signals at once."""

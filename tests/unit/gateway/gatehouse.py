@@ -4,19 +4,34 @@ import time
 from typing import Any
 
 from parts.tokens import Issuer
+from realtime.broker.base import Broker
+from realtime.broker.memory import MemoryBroker, MemoryHub
 from realtime.gateway.gateway import Gateway
+from realtime.gateway.recovery import Recovery
+from realtime.gateway.returning import Return
 from realtime.gateway.session import Session
 from realtime.gateway.sessions import Sessions
 from realtime.gateway.stats import Stats
 from realtime.gateway.tokens import Credentials, TokenVerifier
 from realtime.presence.base import PodDirectory
 from realtime.presence.memory import MemoryPodDirectory
+from realtime.presence.memory_devices import MemoryPresence, MemoryPresenceHub
 from realtime.protocol.disconnects import Closing
-from realtime.settings import AuthSettings, LimitSettings, SocketSettings
+from realtime.resumption.memory import MemoryResumableSessions, MemorySessionHub
+from realtime.settings import (
+    AuthSettings,
+    HistorySettings,
+    LimitSettings,
+    OfflineSettings,
+    PresenceSettings,
+    RecoverySettings,
+    SocketSettings,
+)
 from realtime.telemetry.metrics import Metrics
 from unit.fakes import FakeAttachment, FakeClock
 
 ISSUER = Issuer.hs256()
+POD_ID = "pod-aaaa"
 LEEWAY_SECONDS = 5
 JOIN_TIMEOUT_SECONDS = 0.01
 
@@ -24,7 +39,7 @@ JOIN_TIMEOUT_SECONDS = 0.01
 class Gatehouse:
     """One pod's gateway: who connects, what they say, and what they are answered."""
 
-    def __init__(self, directory: PodDirectory | None = None, **limits: Any) -> None:
+    def __init__(self, directory: PodDirectory | None = None, broker: Broker | None = None, **limits: Any) -> None:
         # Tokens are checked against the machine's time, so the clock begins there.
         self.clock = FakeClock(wall_ms=int(time.time() * 1_000))
         self.metrics = Metrics()
@@ -33,6 +48,25 @@ class Gatehouse:
         settings = LimitSettings(**limits)
         self.sessions = Sessions(settings)
         self.stats = Stats(self.sessions, self.attachment, self.directory, self.clock)
+        self.hub = MemoryHub(HistorySettings(), self.clock)
+        self.broker = broker or MemoryBroker(self.hub, POD_ID)
+        self.presence = MemoryPresence(
+            MemoryPresenceHub(PresenceSettings(), HistorySettings(), self.clock), lambda: self.hub.up_to[0]
+        )
+        self.resumables = MemoryResumableSessions(MemorySessionHub(RecoverySettings(), self.clock))
+        sockets = SocketSettings(join_timeout_seconds=JOIN_TIMEOUT_SECONDS)
+        recovery = Recovery(
+            POD_ID,
+            self.attachment,
+            self.broker,
+            self.presence,
+            self.resumables,
+            settings,
+            sockets,
+            RecoverySettings(),
+            OfflineSettings(),
+            self.metrics,
+        )
         auth = AuthSettings(
             secret=ISSUER.verification_key,
             issuer=ISSUER.name,
@@ -41,22 +75,24 @@ class Gatehouse:
         )
         self.gateway = Gateway(
             self.attachment,
+            self.broker,
+            recovery,
             self.sessions,
             self.stats,
             TokenVerifier(auth),
             settings,
-            SocketSettings(join_timeout_seconds=JOIN_TIMEOUT_SECONDS),
+            sockets,
             auth,
             self.clock,
             self.metrics,
         )
 
-    def connect(self, session_id: str, token: str) -> Session:
-        return self.gateway.connect(session_id, Credentials(token=token))
+    async def connect(self, session_id: str, token: str | None, returning: Return | None = None) -> Session:
+        return await self.gateway.connect(session_id, Credentials(token=token), returning or Return())
 
     async def enter(self, session_id: str, user_id: str, *roles: str, **claims: Any) -> Session:
         """Connect, and be welcomed."""
-        session = self.connect(session_id, ISSUER.token(user_id, *roles, **claims))
+        session = await self.connect(session_id, ISSUER.token(user_id, *roles, **claims))
         await self.gateway.welcome(session_id)
         return session
 

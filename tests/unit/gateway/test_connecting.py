@@ -8,7 +8,6 @@ import pytest
 from realtime.clock import iso_utc
 from realtime.errors import Draining, LimitExceeded, RedisUnavailable, TokenExpired, Unauthenticated
 from realtime.gateway import gateway
-from realtime.gateway.tokens import Credentials
 from realtime.protocol.disconnects import TOKEN_EXPIRED, TRY_AGAIN
 from unit.counts import count
 from unit.gateway.gatehouse import ISSUER, LEEWAY_SECONDS, Gatehouse
@@ -16,8 +15,8 @@ from unit.gateway.gatehouse import ISSUER, LEEWAY_SECONDS, Gatehouse
 # -- admission ------------------------------------------------------------------------------------------------------
 
 
-def test_who_brings_a_good_token_is_taken_in(house: Gatehouse) -> None:
-    session = house.connect("s-1", ISSUER.token("u-42", "buyer"))
+async def test_who_brings_a_good_token_is_taken_in(house: Gatehouse) -> None:
+    session = await house.connect("s-1", ISSUER.token("u-42", "buyer"))
     assert (session.user_id, session.identity.roles, session.rooms) == ("u-42", {"buyer"}, set())
     assert session.connected_at_ms == house.clock.wall_ms()
     assert house.sessions.get("s-1") is session
@@ -28,40 +27,40 @@ def test_who_brings_a_good_token_is_taken_in(house: Gatehouse) -> None:
     ("token", "error"),
     [(None, Unauthenticated), ("a.b.c", Unauthenticated), (ISSUER.expired("u-42"), TokenExpired)],
 )
-def test_who_is_not_believed_is_not_taken_in_and_is_counted(
+async def test_who_is_not_believed_is_not_taken_in_and_is_counted(
     house: Gatehouse, token: str | None, error: type[Unauthenticated | TokenExpired]
 ) -> None:
     with pytest.raises(error):
-        house.gateway.connect("s-1", Credentials(token=token))
+        await house.connect("s-1", token)
     assert len(house.sessions) == 0
     assert count(house.metrics.connects, outcome=error.code) == 1
     assert count(house.metrics.connects, outcome="accepted") == 0
 
 
-def test_a_user_may_have_so_many_sessions_and_no_more() -> None:
+async def test_a_user_may_have_so_many_sessions_and_no_more() -> None:
     house = Gatehouse(sessions_per_user=2)
     for number in range(2):
-        house.connect(f"s-{number}", ISSUER.token("u-42"))
+        await house.connect(f"s-{number}", ISSUER.token("u-42"))
     with pytest.raises(LimitExceeded, match="A user may have 2 sessions here"):
-        house.connect("s-2", ISSUER.token("u-42"))
-    house.connect("s-3", ISSUER.token("u-43"))
+        await house.connect("s-2", ISSUER.token("u-42"))
+    await house.connect("s-3", ISSUER.token("u-43"))
     house.gateway.disconnected("s-0", "client disconnect")
-    house.connect("s-4", ISSUER.token("u-42"))
+    await house.connect("s-4", ISSUER.token("u-42"))
     assert count(house.metrics.connects, outcome="limit_exceeded") == 1
 
 
-def test_a_pod_holds_so_many_sessions_and_no_more() -> None:
+async def test_a_pod_holds_so_many_sessions_and_no_more() -> None:
     house = Gatehouse(sessions_per_pod=2)
     for number in range(2):
-        house.connect(f"s-{number}", ISSUER.token(f"u-{number}"))
+        await house.connect(f"s-{number}", ISSUER.token(f"u-{number}"))
     with pytest.raises(LimitExceeded, match="as many sessions as it may"):
-        house.connect("s-2", ISSUER.token("u-2"))
+        await house.connect("s-2", ISSUER.token("u-2"))
 
 
-def test_a_pod_that_is_leaving_takes_nobody_in(house: Gatehouse) -> None:
+async def test_a_pod_that_is_leaving_takes_nobody_in(house: Gatehouse) -> None:
     house.sessions.is_draining = True
     with pytest.raises(Draining) as refused:
-        house.connect("s-1", ISSUER.token("u-42"))
+        await house.connect("s-1", ISSUER.token("u-42"))
     assert refused.value.retryable
     assert count(house.metrics.connects, outcome="draining") == 1
 
@@ -191,7 +190,7 @@ async def test_a_session_whose_newer_token_ends_sooner_ends_sooner(house: Gateho
 @pytest.mark.usefixtures("_watching")
 async def test_a_session_with_several_tokens_is_closed_once(house: Gatehouse, watch: Watch) -> None:
     token = ISSUER.token("u-42", expires_in_seconds=60)
-    house.connect("s-1", token)
+    await house.connect("s-1", token)
     for _ in range(3):
         await house.say("s-1", "auth:refresh", {"token": token})
     await watch.looks_after(600)

@@ -5,17 +5,30 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from typing import Any
 
 from parts.tokens import Issuer
 from realtime.broker.base import Broker, Publication
 from realtime.broker.memory import MemoryBroker, MemoryHub
 from realtime.gateway.gateway import Gateway
+from realtime.gateway.recovery import Recovery
 from realtime.gateway.sessions import Sessions
 from realtime.gateway.stats import Stats
 from realtime.gateway.tokens import TokenVerifier
 from realtime.presence.memory import MemoryPodDirectory
-from realtime.settings import AuthSettings, HttpSettings, LimitSettings, SocketSettings
+from realtime.presence.memory_devices import MemoryPresence, MemoryPresenceHub
+from realtime.resumption.memory import MemoryResumableSessions, MemorySessionHub
+from realtime.settings import (
+    AuthSettings,
+    HistorySettings,
+    HttpSettings,
+    LimitSettings,
+    OfflineSettings,
+    PresenceSettings,
+    RecoverySettings,
+    SocketSettings,
+)
 from realtime.telemetry.metrics import Metrics
 from realtime.transports.engineio.frames import TEXT, payload_of
 from realtime.transports.socketio.attachment import SocketIOAttachment
@@ -32,6 +45,17 @@ async def settle() -> None:
     """Let everything that is ready happen; there is no network to wait for."""
     for _ in range(TURNS):
         await asyncio.sleep(0)
+
+
+@cache
+def hub_of_presence(_: MemoryHub) -> MemoryPresenceHub:
+    """What pods over one broker's hub share."""
+    return MemoryPresenceHub(PresenceSettings(), HistorySettings())
+
+
+@cache
+def hub_of_sessions(_: MemoryHub) -> MemorySessionHub:
+    return MemorySessionHub(RecoverySettings())
 
 
 class SocketPod:
@@ -51,8 +75,25 @@ class SocketPod:
         self.sessions = Sessions(limits)
         stats = Stats(self.sessions, self.attachment, MemoryPodDirectory(self.clock), self.clock)
         auth = AuthSettings(secret=ISSUER.verification_key, issuer=ISSUER.name, audience=ISSUER.audience)
+        told = lambda: self.broker.told()[0]  # noqa: E731
+        self.presence = MemoryPresence(hub_of_presence(hub), told)
+        self.resumables = MemoryResumableSessions(hub_of_sessions(hub))
+        recovery = Recovery(
+            pod_id,
+            self.attachment,
+            self.broker,
+            self.presence,
+            self.resumables,
+            limits,
+            settings,
+            RecoverySettings(),
+            OfflineSettings(),
+            self.metrics,
+        )
         self.gateway = Gateway(
             self.attachment,
+            self.broker,
+            recovery,
             self.sessions,
             stats,
             TokenVerifier(auth),
@@ -63,11 +104,12 @@ class SocketPod:
             self.metrics,
         )
         self.manager.attach(self.engine, self.gateway.welcome)
-        register_handlers(self.server, self.gateway, self.metrics)
+        register_handlers(self.server, self.gateway, self.attachment, self.metrics)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["SocketPod"]:
-        tasks = [asyncio.create_task(self.broker.run(self.manager)), asyncio.create_task(self.manager.run())]
+        runs = (self.broker.run(self.manager), self.manager.run(), self.presence.run(), self.resumables.run())
+        tasks = [asyncio.create_task(run) for run in runs]
         await settle()
         try:
             yield self
