@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 from parts.waiting import eventually
 from realtime.broker.base import Broker, Delivery, Publication, PublishedRecord, RecordBatch
+from realtime.broker.redis import RedisBroker
 from realtime.errors import RedisUnavailable
 
 PATIENCE_SECONDS = 10.0
@@ -29,7 +30,9 @@ def batch(
 
 
 async def history(broker: Broker, *rooms: str) -> Sequence[Delivery]:
-    """Return all that the rooms' histories hold."""
+    """Return all that the rooms' histories hold; also of a broker that does not run."""
+    if isinstance(broker, RedisBroker):
+        return await broker._read_history(dict.fromkeys(rooms, 0), 2**53)
     return (await broker.newest(rooms, None, 1_000_000, 86_400)).deliveries
 
 

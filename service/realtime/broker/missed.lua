@@ -4,7 +4,7 @@
 --       2 offset          the last offset that was given
 -- ARGV  1 new epoch       used only when there is none
 --       2 history prefix  of streams: <prefix><room>
---       3 what            'all', or 'newest': of each room the newest
+--       3 what            'all', or 'newest': of each room the newest, and one more if there are more
 --       4 most            messages that are asked for: of all rooms together, or of each room
 --       5 age             all: milliseconds that a stream is kept after its last entry, at least; newest: that a message
 --                         may be old
@@ -69,10 +69,6 @@ end
 local function read_newest(history, after)
   local from = '(' .. string.format('%d', math.max(is_comparable and after or 0, oldest, 0)) .. '-0'
   local reversed, entries = redis.call('XREVRANGE', history, '+', from, 'COUNT', most + 1), {}
-  if #reversed > most then
-    gap = 'too_many'
-    reversed[#reversed] = nil
-  end
   for at = #reversed, 1, -1 do
     entries[#entries + 1] = reversed[at]
   end

@@ -1,9 +1,11 @@
 """Rooms shared through Redis: one script call publishes a batch, one pub/sub connection receives."""
 
+import asyncio
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
-from typing import Final
+from itertools import chain, groupby, islice
+from typing import Final, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -20,6 +22,7 @@ from realtime.broker.base import (
 )
 from realtime.broker.place import Cursor, Place
 from realtime.broker.redis_subscriber import SIGNAL, RedisSubscriber
+from realtime.redis.batching import Batching
 from realtime.redis.connection import redis_errors
 from realtime.redis.keys import Keys
 from realtime.settings import HistorySettings, RedisSettings
@@ -37,6 +40,29 @@ _GAPS: Final = {
 ROOMS_PER_READ: Final = 200
 
 
+class _Asked(NamedTuple):
+    """What one newcomer asks of `newest`."""
+
+    rooms: tuple[str, ...]
+    after: Cursor | None
+    max_messages: int
+    max_age_seconds: float
+
+    def offset(self, epoch: str) -> int:
+        return (None if self.after is None else self.after.in_epoch(epoch)) or 0
+
+
+def _kind(asked: _Asked) -> tuple[int, float]:
+    return asked.max_messages, asked.max_age_seconds
+
+
+def _newest(deliveries: Sequence[Delivery], up_to: Cursor, most: int) -> Missed:
+    offsets = list(dict.fromkeys(delivery.offset for delivery in deliveries))
+    if len(offsets) <= most:
+        return Missed(deliveries, up_to)
+    return Missed([delivery for delivery in deliveries if delivery.offset >= offsets[-most]], up_to, Gap.TOO_MANY)
+
+
 class RedisBroker:
     """See `Broker`."""
 
@@ -46,13 +72,16 @@ class RedisBroker:
         self._history_settings = history
         self._script = client.register_script(PUBLISH_SCRIPT)
         self._missed_script = client.register_script(MISSED_SCRIPT)
+        self._asked = Batching[_Asked, Missed](self._answer)
         self._subscriber = RedisSubscriber(
             client, redis, history.max_messages_per_room, self._keys, pod_id, self._read_history
         )
 
     async def run(self, listener: BrokerListener) -> None:
         """See `Broker.run`."""
-        await self._subscriber.run(listener)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._asked.run())
+            await self._subscriber.run(listener)
 
     async def close(self) -> None:
         """See `Broker.close`."""
@@ -110,23 +139,29 @@ class RedisBroker:
         epoch = self._epoch_among(after.values())
         offsets = {room: offset for room, cursor in after.items() if (offset := cursor.in_epoch(epoch)) is not None}
         retention_ms = self._history_settings.retention_seconds * 1_000
-        missed = await self._read_missed("all", offsets, epoch, max_messages, retention_ms)
-        return missed if len(offsets) == len(after) else Missed((), missed.up_to, Gap.EPOCH)
+        up_to, gap, by_room = await self._read("all", list(offsets.items()), epoch, max_messages, retention_ms)
+        if len(offsets) < len(after):
+            return Missed((), up_to, Gap.EPOCH)
+        return Missed(sorted(chain.from_iterable(by_room), key=wire.order), up_to, gap)
 
     async def newest(
         self, rooms: Collection[str], after: Cursor | None, max_messages: int, max_age_seconds: float
     ) -> Missed:
-        """See `Broker.newest`."""
-        epoch = self._epoch_among([] if after is None else [after])
-        offset = (None if after is None else after.in_epoch(epoch)) or 0
-        max_age_ms = int(max_age_seconds * 1_000)
-        missed = await self._read_missed("newest", dict.fromkeys(rooms, offset), epoch, max_messages, max_age_ms)
-        offsets = list(dict.fromkeys(delivery.offset for delivery in missed.deliveries))
-        if len(offsets) <= max_messages:
-            return missed
-        first = offsets[-max_messages]
-        kept = [delivery for delivery in missed.deliveries if delivery.offset >= first]
-        return Missed(kept, missed.up_to, Gap.TOO_MANY)
+        """See `Broker.newest`. Those who ask at once are answered together: each newcomer asks."""
+        return await self._asked.ask(_Asked(tuple(dict.fromkeys(rooms)), after, max_messages, max_age_seconds))
+
+    async def _answer(self, asked: Sequence["_Asked"]) -> Sequence[Missed]:
+        epoch = self._epoch_among([one.after for one in asked if one.after is not None])
+        answers: dict[_Asked, Missed] = {}
+        for (most, max_age_seconds), alike in groupby(sorted(set(asked), key=_kind), key=_kind):
+            together = list(alike)
+            pairs = [(room, one.offset(epoch)) for one in together for room in one.rooms]
+            up_to, _, by_room = await self._read("newest", pairs, epoch, most, int(max_age_seconds * 1_000))
+            rooms = iter(by_room)
+            for one in together:
+                found = chain.from_iterable(islice(rooms, len(one.rooms)))
+                answers[one] = _newest(sorted(found, key=wire.order), up_to, most)
+        return [answers[one] for one in asked]
 
     def _epoch_among(self, cursors: Collection[Cursor]) -> str:
         """Which of the cursors' places are ours: those of the epoch that this pod hears."""
@@ -135,23 +170,22 @@ class RedisBroker:
             return told.epoch
         return next((place.epoch for cursor in cursors for place in cursor), "")
 
-    async def _read_missed(self, what: str, after: Mapping[str, int], epoch: str, most: int, age_ms: int) -> Missed:
+    async def _read(
+        self, what: str, after: Sequence[tuple[str, int]], epoch: str, most: int, age_ms: int
+    ) -> tuple[Cursor, Gap | None, list[list[Delivery]]]:
         arguments: list[str | int] = [secrets.token_urlsafe(6), self._keys.history, what, most, age_ms, epoch]
-        for pair in after.items():
+        for pair in after:
             arguments += pair
         with redis_errors("read what was missed"):
             now_epoch, newest, gap, *found = await self._missed_script(
                 keys=[self._keys.epoch, self._keys.offset], args=arguments
             )
-        rooms = list(after)
-        deliveries = [
-            delivery
-            for number, messages in zip(found[::2], found[1::2], strict=True)
-            for message in messages
-            if (delivery := wire.read(rooms[number - 1], message)) is not None
-        ]
-        deliveries.sort(key=wire.order)
-        return Missed(deliveries, Cursor((Place(now_epoch.decode(), newest),)), _GAPS[gap])
+        by_room: list[list[Delivery]] = [[] for _ in after]
+        for number, messages in zip(found[::2], found[1::2], strict=True):
+            room = after[number - 1][0]
+            read = (wire.read(room, message) for message in messages)
+            by_room[number - 1] = [delivery for delivery in read if delivery is not None]
+        return Cursor((Place(now_epoch.decode(), newest),)), _GAPS[gap], by_room
 
     async def _read_history(self, after_offsets: Mapping[str, int], up_to_offset: int) -> Sequence[Delivery]:
         ordered = list(after_offsets)

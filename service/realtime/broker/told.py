@@ -35,9 +35,11 @@ class Told:
         if self.has_reached(place):
             return
         told = asyncio.get_running_loop().create_future()
+        is_asked = place in self._awaited.values()
         self._awaited[told] = place
         try:
-            await self._ask(place)
+            if not is_asked:
+                await self._ask(place)
             await told
         finally:
             del self._awaited[told]

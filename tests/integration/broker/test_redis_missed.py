@@ -19,7 +19,7 @@ async def place_now(broker: RedisBroker) -> Place:
 
 
 async def test_a_history_that_has_lost_what_was_missed_says_so(pods: RedisPods) -> None:
-    broker = pods.publisher(history={"max_messages_per_room": 100})
+    broker = (await pods(history={"max_messages_per_room": 100})).broker
     start = await place_now(broker)
     await broker.publish_once([publication(f"{n}", "r") for n in range(100)])
     middle = await place_now(broker)
@@ -35,7 +35,7 @@ async def test_a_history_that_has_lost_what_was_missed_says_so(pods: RedisPods) 
 
 
 async def test_a_quiet_room_reaches_back_as_long_as_histories_are_kept(pods: RedisPods) -> None:
-    broker = pods.publisher(history={"retention_seconds": RETENTION_SECONDS})
+    broker = (await pods(history={"retention_seconds": RETENTION_SECONDS})).broker
     now = await place_now(broker)
     just_kept = now.offset - (RETENTION_SECONDS - 5) * 1_000_000
     too_old = now.offset - (RETENTION_SECONDS + 5) * 1_000_000
@@ -45,7 +45,7 @@ async def test_a_quiet_room_reaches_back_as_long_as_histories_are_kept(pods: Red
 
 
 async def test_an_old_place_is_good_where_something_older_is_still_there(pods: RedisPods, redis: Redis) -> None:
-    broker = pods.publisher(history={"retention_seconds": 1})
+    broker = (await pods(history={"retention_seconds": 1})).broker
     await broker.publish_once([publication("a", "r")])
     place = await place_now(broker)
     await redis.persist(pods.keys.history + "r")
@@ -57,7 +57,7 @@ async def test_an_old_place_is_good_where_something_older_is_still_there(pods: R
 
 
 async def test_a_place_beyond_all_that_was_published_has_missed_nothing(pods: RedisPods) -> None:
-    broker = pods.publisher()
+    broker = (await pods()).broker
     now = await place_now(broker)
     answer = await broker.missed({"r": Cursor([Place(now.epoch, now.offset + 60_000_000)])}, 10)
     assert (answer.deliveries, answer.gap) == ([], None)
@@ -66,7 +66,7 @@ async def test_a_place_beyond_all_that_was_published_has_missed_nothing(pods: Re
 async def test_when_redis_has_lost_its_data_every_older_place_is_of_another_epoch(
     pods: RedisPods, redis: Redis
 ) -> None:
-    broker = pods.publisher()
+    broker = (await pods()).broker
     before = await place_now(broker)
     await redis.delete(*await redis.keys(f"{pods.prefix}*"))
     await broker.publish_once([publication("a", "r")])
@@ -76,7 +76,7 @@ async def test_when_redis_has_lost_its_data_every_older_place_is_of_another_epoc
 
 
 async def test_the_newest_are_only_as_old_as_was_asked_for(pods: RedisPods) -> None:
-    broker = pods.publisher()
+    broker = (await pods()).broker
     await broker.publish_once([publication("a", "r")])
     await asyncio.sleep(0.3)
     await broker.publish_once([publication("b", "r")])
@@ -85,7 +85,7 @@ async def test_the_newest_are_only_as_old_as_was_asked_for(pods: RedisPods) -> N
 
 
 async def test_a_stranger_in_a_history_harms_nobody(pods: RedisPods, redis: Redis) -> None:
-    broker = pods.publisher()
+    broker = (await pods()).broker
     start = await place_now(broker)
     await broker.publish_once([publication("a", "r")])
     await redis.xadd(pods.keys.history + "r", {"m": "nonsense"})
