@@ -30,6 +30,21 @@ class Orders:
                 await producer.send_and_wait(self._topics.name("order.updated"), value, key=self._user.encode())
 
 
+async def watch(cluster: Cluster, connect: Connect) -> Client:
+    """Connect an admin, who hears of everything: what is published, and when it has been."""
+    admin = await connect(cluster.url, cluster.issuer.token("root", "admin"))
+    assert (await admin.command("subscribe:admin"))["ok"]
+    return admin
+
+
+async def are_published(orders: Orders, user: str, watcher: Client) -> None:
+    def is_the_last(heard: Any) -> bool:
+        data = heard.args[0] if heard.name == "admin:order:updated" else {}
+        return data.get("userId") == user and data["orderId"] == f"o-{orders.count}"
+
+    await watcher.wait_for(is_the_last, 20)
+
+
 def numbers(client: Client, name: str = "order:updated") -> list[int]:
     return [int(heard.args[0]["orderId"].removeprefix("o-")) for heard in client.events(name)]
 
@@ -149,7 +164,9 @@ async def test_any_client_goes_on_by_its_offset(cluster: Cluster, connect: Conne
     await is_told(client, orders)
     last = max(heard.args[1] for heard in client.events("notification") + client.events("order:updated"))
     await client.close()
+    watcher = await watch(cluster, connect)
     await orders.happen(3)
+    await are_published(orders, user, watcher)
     again = await connect(cluster.url, token, by=PythonClient, auth={"offset": last})
     welcome = (await again.wait_for_event("connection:success")).args[0]
     assert (welcome["recovered"], welcome["missed"]) == (True, 6)
@@ -167,7 +184,9 @@ async def test_who_was_away_is_told_once_what_came_meanwhile(cluster: Cluster, c
     client = await connect(cluster.url, token)
     assert (await client.wait_for_event("connection:success")).args[0]["missed"] == 0
     await client.close()
+    watcher = await watch(cluster, connect)
     await orders.happen(3)
+    await are_published(orders, user, watcher)
     back = await connect(cluster.url, token)
     assert (await back.wait_for_event("connection:success")).args[0]["missed"] == 6
     await back.wait_for_event("notification", count=3)

@@ -38,6 +38,8 @@ _GAPS: Final = {
 }
 # Rooms whose histories are read in one round trip.
 ROOMS_PER_READ: Final = 200
+# Newcomers whose histories are read in one call: each may have missed a hundred messages.
+NEWCOMERS_PER_READ: Final = 25
 
 
 class _Asked(NamedTuple):
@@ -154,13 +156,15 @@ class RedisBroker:
         epoch = self._epoch_among([one.after for one in asked if one.after is not None])
         answers: dict[_Asked, Missed] = {}
         for (most, max_age_seconds), alike in groupby(sorted(set(asked), key=_kind), key=_kind):
-            together = list(alike)
-            pairs = [(room, one.offset(epoch)) for one in together for room in one.rooms]
-            up_to, _, by_room = await self._read("newest", pairs, epoch, most, int(max_age_seconds * 1_000))
-            rooms = iter(by_room)
-            for one in together:
-                found = chain.from_iterable(islice(rooms, len(one.rooms)))
-                answers[one] = _newest(sorted(found, key=wire.order), up_to, most)
+            each = list(alike)
+            for start in range(0, len(each), NEWCOMERS_PER_READ):
+                together = each[start : start + NEWCOMERS_PER_READ]
+                pairs = [(room, one.offset(epoch)) for one in together for room in one.rooms]
+                up_to, _, by_room = await self._read("newest", pairs, epoch, most, int(max_age_seconds * 1_000))
+                rooms = iter(by_room)
+                for one in together:
+                    found = chain.from_iterable(islice(rooms, len(one.rooms)))
+                    answers[one] = _newest(sorted(found, key=wire.order), up_to, most)
         return [answers[one] for one in asked]
 
     def _epoch_among(self, cursors: Collection[Cursor]) -> str:

@@ -84,8 +84,7 @@ class Recovery:
                 await self._attachment.join(session.id, room)
             away_since = await self._arrive(session)
             after = _what_to_read(session, before, returning.cursor, away_since)
-            async with self._turns:
-                catch_up = await self._recover(session, after) if after else await self._greet(session, away_since)
+            catch_up = await self._recover(session, after) if after else await self._greet(session, away_since)
             session.recovered = bool(after) and reason is None and catch_up.reason is None
             catch_up.reason = reason or catch_up.reason
             session.rooms = {own: _place_of(self._broker.told_in(own), catch_up.start)}
@@ -128,13 +127,15 @@ class Recovery:
         return arrival.away_since
 
     async def _recover(self, session: Session, after: Mapping[str, Cursor]) -> CatchUp:
-        missed = await self._broker.missed(after, self._max_messages)
+        async with self._turns:
+            missed = await self._broker.missed(after, self._max_messages)
         if missed.gap is None:
             return await self._catch_up(missed, after)
         log.info("not_recovered", reason=missed.gap, rooms=len(after))
         # What other rooms show can be asked for anew; what was meant for the user alone comes if it can be had.
         own = {room: cursor for room, cursor in after.items() if room in _own_rooms(session)}
-        missed_own = await self._broker.missed(own, self._max_messages)
+        async with self._turns:
+            missed_own = await self._broker.missed(own, self._max_messages)
         if missed_own.gap is not None:
             missed_own = await self._newest(session, next(iter(own.values()), None))
         return await self._catch_up(missed_own, own, reason=missed.gap)
