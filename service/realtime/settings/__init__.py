@@ -1,26 +1,11 @@
 """Settings, read once at start from the environment, and handed out section by section."""
 
+from realtime.settings.clients import AuthSettings, DrainSettings, HttpSettings, LimitSettings, SocketSettings
 from realtime.settings.environment import load_settings
-from realtime.settings.sections import (
-    AuthSettings,
-    DrainSettings,
-    HistorySettings,
-    HttpSettings,
-    KafkaSettings,
-    LimitSettings,
-    LogSettings,
-    OfflineSettings,
-    PodSettings,
-    PresenceSettings,
-    RecoverySettings,
-    RedisSettings,
-    Role,
-    RoutingSettings,
-    Settings,
-    SocketSettings,
-    StatsSettings,
-    TopicSettings,
-)
+from realtime.settings.kafka import KafkaSettings, TopicSettings
+from realtime.settings.recovery import HistorySettings, OfflineSettings, PresenceSettings, RecoverySettings
+from realtime.settings.redis import RedisSettings
+from realtime.settings.sections import LogSettings, PodSettings, Role, RoutingSettings, Settings, StatsSettings
 
 __all__ = [
     "AuthSettings",
