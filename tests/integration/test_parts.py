@@ -23,6 +23,8 @@ from parts.http import get
 from parts.js_client import JsClient
 from parts.ports import free_port
 from parts.python_client import PythonClient
+from parts.redis_cluster import RedisCluster
+from parts.redis_sentinel import RedisSentinel
 from parts.redis_server import RedisServer
 from parts.tokens import MALFORMED, Issuer
 from parts.topics import Topics
@@ -131,6 +133,47 @@ async def test_a_frozen_redis_does_not_answer_until_it_goes_on(own_redis: RedisS
             await redis.get("a")
         own_redis.resume()
         assert await redis.get("a") == b"1"
+
+
+async def test_sentinels_put_a_replica_in_the_place_of_a_primary(own_sentinel: RedisSentinel) -> None:
+    first = await own_sentinel.primary()
+    assert first is own_sentinel.nodes[0]
+    async with Redis.from_url(first.url) as redis:
+        await redis.set("a", "1")
+        await redis.wait(2, 5_000)
+    second = await own_sentinel.fail_over()
+    assert second is not first
+    third = await own_sentinel.kill_primary()
+    assert third is not second
+    async with Redis.from_url(third.url) as redis:
+        assert await redis.get("a") == b"1"
+    await second.start()
+    assert await own_sentinel.primary() is third
+
+
+async def test_a_redis_cluster_puts_a_replica_in_the_place_of_a_primary(own_redis_cluster: RedisCluster) -> None:
+    first = await own_redis_cluster.owner("{0}:a")
+    async with Redis.from_url(first.url) as redis:
+        await redis.set("{0}:a", "1")
+        await redis.wait(1, 5_000)
+    second = await own_redis_cluster.fail_over("{0}:a")
+    await eventually(own_redis_cluster.is_whole, 20, "the old primary follows")
+    assert await own_redis_cluster.kill_owner("{0}:a") is first
+    async with Redis.from_url(first.url) as redis:
+        assert await redis.get("{0}:a") == b"1"
+    await second.start()
+    await eventually(own_redis_cluster.is_whole, 20, "the killed node follows")
+
+
+async def test_a_slot_moves_with_its_keys(own_redis_cluster: RedisCluster) -> None:
+    old, to = await own_redis_cluster.owner("{0}:a"), await own_redis_cluster.owner("{1}:a")
+    assert old is not to
+    async with Redis.from_url(old.url) as redis:
+        await redis.set("{0}:a", "1")
+    await own_redis_cluster.move_slot("{0}:a", to)
+    assert await own_redis_cluster.owner("{0}:a") is to
+    async with Redis.from_url(to.url) as redis:
+        assert await redis.get("{0}:a") == b"1"
 
 
 # --- haproxy and clients

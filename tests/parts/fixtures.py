@@ -18,6 +18,8 @@ from parts.kafka import Kafka
 from parts.needs import IN_CI, find
 from parts.pod import Cluster, Pod
 from parts.python_client import PythonClient
+from parts.redis_cluster import RedisCluster
+from parts.redis_sentinel import RedisSentinel
 from parts.redis_server import RedisServer
 from parts.tokens import Issuer
 from parts.topics import Topics
@@ -84,6 +86,39 @@ async def own_redis(tmp_path: Path) -> AsyncIterator[RedisServer]:
     await server.start()
     yield server
     await server.kill()
+
+
+@pytest.fixture
+async def own_sentinel(tmp_path: Path) -> AsyncIterator[RedisSentinel]:
+    """A Redis under Sentinel of this test's own, to fail over; it has two replicas."""
+    sentinel = RedisSentinel(tmp_path / "sentinel")
+    try:
+        await sentinel.start()
+        yield sentinel
+    finally:
+        await sentinel.kill()
+
+
+@pytest.fixture
+async def own_redis_cluster(tmp_path: Path) -> AsyncIterator[RedisCluster]:
+    """A Redis Cluster of this test's own, to fail over: three primaries, a replica for each."""
+    cluster = RedisCluster(tmp_path / "redis-cluster")
+    try:
+        await cluster.start()
+        yield cluster
+    finally:
+        await cluster.kill()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RedisCluster]:
+    """A Redis Cluster that stays up: three primaries."""
+    cluster = RedisCluster(tmp_path_factory.mktemp("redis-cluster"), replicas_each=0)
+    try:
+        await cluster.start()
+        yield cluster
+    finally:
+        await cluster.kill()
 
 
 @pytest.fixture

@@ -23,8 +23,9 @@ class RedisServer(Child):
 
     part = "Redis"
 
-    def __init__(self, directory: Path) -> None:
-        self.port = free_port()
+    def __init__(self, directory: Path, *options: str, port: int | None = None) -> None:
+        """`options` are more of the server's own, such as `--maxmemory`, `10mb`."""
+        self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.data = directory / "data"
         command = [
@@ -36,7 +37,7 @@ class RedisServer(Child):
             "--dir",
             str(self.data),
         ]
-        command += ["--appendonly", "yes", "--save", ""]
+        command += ["--appendonly", "yes", "--save", "", *options]
         super().__init__(redis_name(), command, directory)
 
     async def start(self, *, forget: bool = False) -> None:
