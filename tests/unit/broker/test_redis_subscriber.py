@@ -101,21 +101,21 @@ def test_a_heartbeat_is_nobody_elses_business(subscriber: RedisSubscriber) -> No
 
 
 def test_a_heartbeat_says_how_far_all_has_been_told(subscriber: RedisSubscriber) -> None:
-    assert subscriber.told is None
+    assert subscriber.told.place is None
     hear(subscriber, message("a", 5))
-    assert subscriber.told == Place("e", 5)
+    assert subscriber.told.place == Place("e", 5)
     assert hear(subscriber, message("b", 7), heartbeat("e:9"), message("a", 10)) == [["b 7"], ["a 10"]]
-    assert subscriber.told == Place("e", 10)
+    assert subscriber.told.place == Place("e", 10)
     hear(subscriber, heartbeat("e:4"))
-    assert subscriber.told == Place("e", 10)
+    assert subscriber.told.place == Place("e", 10)
     hear(subscriber, heartbeat("new:4"))
-    assert subscriber.told == Place("new", 4)
+    assert subscriber.told.place == Place("new", 4)
 
 
 @pytest.mark.parametrize("text", ["", "e", "e:x", "\xff", "e:1:2"])
 def test_a_heartbeat_that_is_none_is_ignored(subscriber: RedisSubscriber, text: str) -> None:
     hear(subscriber, heartbeat("e:1"), heartbeat(text))
-    assert subscriber.told == Place("e", 1)
+    assert subscriber.told.place == Place("e", 1)
 
 
 async def test_who_waits_for_a_place_is_told_when_all_up_to_it_has_been_told(
@@ -124,10 +124,10 @@ async def test_who_waits_for_a_place_is_told_when_all_up_to_it_has_been_told(
     async def is_lost(_: Place) -> None:
         pass
 
-    monkeypatch.setattr(subscriber, "_publish_heartbeat", is_lost)
+    monkeypatch.setattr(subscriber.told, "_ask", is_lost)
     hear(subscriber, heartbeat("e:1"))
-    await subscriber.until_told(Place("e", 1))
-    waiting = asyncio.create_task(subscriber.until_told(Place("e", 9)))
+    await subscriber.told.until(Place("e", 1))
+    waiting = asyncio.create_task(subscriber.told.until(Place("e", 9)))
     await asyncio.sleep(0)
     hear(subscriber, message("a", 8), heartbeat("other:20"))
     await asyncio.sleep(0)

@@ -1,10 +1,13 @@
 """What the gateway's tests stand in."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from unit.gateway.gatehouse import Gatehouse
 
 
 @pytest.fixture
-def house() -> Gatehouse:
-    return Gatehouse()
+async def house() -> AsyncIterator[Gatehouse]:
+    async with Gatehouse().running() as running:
+        yield running

@@ -1,10 +1,13 @@
 """A gateway with all that it stands on, except sockets and Redis."""
 
+import asyncio
 import time
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from parts.tokens import Issuer
-from realtime.broker.base import Broker
+from realtime.broker.base import Broker, Delivery
 from realtime.broker.memory import MemoryBroker, MemoryHub
 from realtime.gateway.gateway import Gateway
 from realtime.gateway.recovery import Recovery
@@ -34,6 +37,16 @@ ISSUER = Issuer.hs256()
 POD_ID = "pod-aaaa"
 LEEWAY_SECONDS = 5
 JOIN_TIMEOUT_SECONDS = 0.01
+
+
+class NobodyListens:
+    """A pod's sockets, which are none."""
+
+    def on_deliveries(self, deliveries: Sequence[Delivery]) -> None: ...
+
+    def on_gap(self, rooms: Collection[str]) -> None: ...
+
+    def on_signal(self, signal: bytes) -> None: ...
 
 
 class Gatehouse:
@@ -86,6 +99,17 @@ class Gatehouse:
             self.clock,
             self.metrics,
         )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Gatehouse"]:
+        """Hear the broker, as a pod does that clients are sent to."""
+        listening = asyncio.create_task(self.broker.run(NobodyListens()))
+        await asyncio.sleep(0)
+        try:
+            yield self
+        finally:
+            listening.cancel()
+            await asyncio.wait([listening])
 
     async def connect(self, session_id: str, token: str | None, returning: Return | None = None) -> Session:
         return await self.gateway.connect(session_id, Credentials(token=token), returning or Return())

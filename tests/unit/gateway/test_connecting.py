@@ -8,7 +8,7 @@ import pytest
 from realtime.clock import iso_utc
 from realtime.errors import Draining, LimitExceeded, RedisUnavailable, TokenExpired, Unauthenticated
 from realtime.gateway import gateway
-from realtime.protocol.disconnects import TOKEN_EXPIRED, TRY_AGAIN
+from realtime.protocol.disconnects import TOKEN_EXPIRED
 from unit.counts import count
 from unit.gateway.gatehouse import ISSUER, LEEWAY_SECONDS, Gatehouse
 
@@ -17,7 +17,7 @@ from unit.gateway.gatehouse import ISSUER, LEEWAY_SECONDS, Gatehouse
 
 async def test_who_brings_a_good_token_is_taken_in(house: Gatehouse) -> None:
     session = await house.connect("s-1", ISSUER.token("u-42", "buyer"))
-    assert (session.user_id, session.identity.roles, session.rooms) == ("u-42", {"buyer"}, set())
+    assert (session.user_id, session.identity.roles, set(session.rooms)) == ("u-42", {"buyer"}, {"user:u-42"})
     assert session.connected_at_ms == house.clock.wall_ms()
     assert house.sessions.get("s-1") is session
     assert count(house.metrics.connects, outcome="accepted") == 1
@@ -80,6 +80,8 @@ async def test_a_welcome_joins_the_users_own_room_and_says_so(house: Gatehouse) 
                 "socketId": "s-1",
                 "rooms": ["user:u-42"],
                 "recovered": False,
+                "missed": 0,
+                "offset": "memory:0",
                 "serverTime": iso_utc(house.clock.wall_ms()),
             },
         )
@@ -93,16 +95,18 @@ async def test_admins_too_must_ask_for_the_dashboard(house: Gatehouse) -> None:
 
 async def test_without_the_broker_a_newcomer_is_sent_to_try_again(house: Gatehouse) -> None:
     house.attachment.refuses_to_join["user:u-42"] = RedisUnavailable("cannot subscribe")
-    session = await house.enter("s-1", "u-42")
-    assert house.closings_of("s-1") == [TRY_AGAIN]
+    with pytest.raises(RedisUnavailable):
+        await house.enter("s-1", "u-42")
     assert house.attachment.sent == []
-    assert session.rooms == set()
+    assert len(house.sessions) == 0
+    assert count(house.metrics.connects, outcome="redis_unavailable") == 1
 
 
 async def test_a_broker_that_hangs_is_not_waited_for_without_end(house: Gatehouse) -> None:
     house.attachment.never_joins = True
-    await house.enter("s-1", "u-42")
-    assert house.closings_of("s-1") == [TRY_AGAIN]
+    with pytest.raises(RedisUnavailable, match="in time"):
+        await house.enter("s-1", "u-42")
+    assert len(house.sessions) == 0
 
 
 async def test_who_has_gone_already_is_not_welcomed(house: Gatehouse) -> None:

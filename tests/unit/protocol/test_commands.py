@@ -19,6 +19,9 @@ from realtime.protocol.commands import (
     FollowOrders,
     RefreshToken,
     RequestStats,
+    SubscribeAdmin,
+    SubscribeInventory,
+    SubscribeOrders,
 )
 
 
@@ -43,13 +46,14 @@ def test_a_command_may_come_without_a_payload(name: str, arguments: tuple[Any, .
 @pytest.mark.parametrize(
     ("name", "payload", "command"),
     [
-        ("subscribe:orders", {"userId": "42"}, FollowOrders(userId="42")),
-        ("subscribe:orders", {"userId": None}, FollowOrders()),
+        ("subscribe:orders", {"userId": "42", "since": "e:7"}, SubscribeOrders(userId="42", since="e:7")),
+        ("subscribe:orders", {"userId": None, "since": None}, SubscribeOrders()),
         ("unsubscribe:orders", {"userId": "42"}, FollowOrders(userId="42")),
-        ("subscribe:inventory", {"productIds": ["a", "b"]}, FollowInventory(productIds=("a", "b"))),
-        ("subscribe:inventory", {"productIds": None}, FollowInventory()),
+        ("subscribe:inventory", {"productIds": ["a", "b"]}, SubscribeInventory(productIds=("a", "b"))),
+        ("subscribe:inventory", {"productIds": None}, SubscribeInventory()),
         ("unsubscribe:inventory", {"productIds": ["a"]}, FollowInventory(productIds=("a",))),
-        ("subscribe:admin", {}, FollowAdmin()),
+        ("subscribe:admin", {}, SubscribeAdmin()),
+        ("unsubscribe:admin", {}, FollowAdmin()),
         ("request:stats", {}, RequestStats()),
         ("auth:refresh", {"token": "a.b.c"}, RefreshToken(token="a.b.c")),
     ],
@@ -61,7 +65,7 @@ def test_a_command_in_its_form_is_understood(name: str, payload: dict[str, Any],
 def test_as_many_products_as_the_limit_can_be_followed_at_once() -> None:
     product_ids = [f"p{number}" for number in range(MAX_PRODUCTS_PER_COMMAND)]
     command = parse_command("subscribe:inventory", ({"productIds": product_ids},))
-    assert command == FollowInventory(productIds=tuple(product_ids))
+    assert command == SubscribeInventory(productIds=tuple(product_ids))
 
 
 @pytest.mark.parametrize(

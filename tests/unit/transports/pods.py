@@ -75,7 +75,7 @@ class SocketPod:
         self.sessions = Sessions(limits)
         stats = Stats(self.sessions, self.attachment, MemoryPodDirectory(self.clock), self.clock)
         auth = AuthSettings(secret=ISSUER.verification_key, issuer=ISSUER.name, audience=ISSUER.audience)
-        told = lambda: self.broker.told()[0]  # noqa: E731
+        told = lambda: next(iter(self.broker.told()), None)  # noqa: E731
         self.presence = MemoryPresence(hub_of_presence(hub), told)
         self.resumables = MemoryResumableSessions(hub_of_sessions(hub))
         recovery = Recovery(

@@ -79,7 +79,11 @@ async def test_who_connects_twice_breaks_the_protocol(pod: SocketPod) -> None:
 
 async def test_a_command_is_answered_by_its_ack(pod: SocketPod) -> None:
     browser = await pod.enter("u-42")
-    assert await browser.command("subscribe:orders") == {"ok": True, "rooms": ["orders:u-42", "user:u-42"]}
+    assert await browser.command("subscribe:orders") == {
+        "ok": True,
+        "rooms": ["orders:u-42", "user:u-42"],
+        "offset": "memory:0",
+    }
     assert (await browser.command("subscribe:admin"))["error"]["code"] == "forbidden"
     assert (await browser.command("no:such"))["error"]["code"] == "invalid_command"
 
