@@ -1,0 +1,92 @@
+"""Sessions in Redis keep the contract, and survive a Redis that forgets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from parts.redis_server import RedisServer
+from parts.waiting import eventually
+from realtime.errors import RedisUnavailable
+from realtime.redis.connection import connect_redis
+from realtime.redis.keys import Keys
+from realtime.resumption.base import ResumableSession
+from realtime.resumption.redis import RedisResumableSessions
+from realtime.settings import RecoverySettings, RedisSettings
+from suites.resumption_contract import PID, SESSION_SECONDS, PassTime, ResumptionContract, session
+
+
+@asynccontextmanager
+async def _running(url: str, prefix: str, pod_id: str) -> AsyncIterator[RedisResumableSessions]:
+    client = connect_redis(RedisSettings(url=SecretStr(url)))
+    sessions = RedisResumableSessions(client, Keys(prefix), RecoverySettings(session_seconds=SESSION_SECONDS), pod_id)
+    task = asyncio.create_task(sessions.run())
+    yield sessions
+    task.cancel()
+    await asyncio.wait([task])
+    await client.aclose()
+
+
+@pytest.fixture
+async def one(redis_server: RedisServer, prefix: str) -> AsyncIterator[RedisResumableSessions]:
+    async with _running(redis_server.url, prefix, "a") as sessions:
+        yield sessions
+
+
+@pytest.fixture
+async def other(redis_server: RedisServer, prefix: str) -> AsyncIterator[RedisResumableSessions]:
+    async with _running(redis_server.url, prefix, "b") as sessions:
+        yield sessions
+
+
+@pytest.fixture
+def pass_time() -> PassTime:
+    # Keys expire by Redis' own clock, which only passes.
+    return asyncio.sleep
+
+
+class TestRedisResumableSessions(ResumptionContract):
+    async def test_what_redis_forgets_it_is_told_again(
+        self, one: RedisResumableSessions, other: RedisResumableSessions, redis_server: RedisServer, prefix: str
+    ) -> None:
+        await one.keep(PID, session())
+        async with Redis.from_url(redis_server.url) as redis:
+            keys = [key async for key in redis.scan_iter(f"{prefix}:*")]
+            assert keys
+            await redis.delete(*keys)
+
+        async def is_found() -> bool:
+            return await other.find(PID) == session()
+
+        await eventually(is_found, 10, "the session is kept again")
+
+    async def test_what_another_version_has_kept_is_not_found_and_brings_nobody_down(
+        self, one: RedisResumableSessions, redis_server: RedisServer, prefix: str
+    ) -> None:
+        async with Redis.from_url(redis_server.url) as redis:
+            for text in ("", "0 s-1 {", '0 s-1 {"userId": 5}', "nonsense", "\xff"):
+                await redis.set(Keys(prefix).sessions + PID, text)
+                assert await one.find(PID) is None
+
+
+async def test_without_redis_it_says_so_and_goes_on_trying(own_redis: RedisServer, prefix: str) -> None:
+    await own_redis.kill()
+    async with _running(own_redis.url, prefix, "a") as sessions:
+        with pytest.raises(RedisUnavailable):
+            await sessions.keep(PID, session())
+        with pytest.raises(RedisUnavailable):
+            await sessions.find(PID)
+        await own_redis.start()
+        found: list[ResumableSession | None] = []
+
+        async def is_found() -> bool:
+            try:
+                found.append(await sessions.find(PID))
+            except RedisUnavailable:
+                return False
+            return found[-1] == session()
+
+        await eventually(is_found, 15, "what could not be kept is kept")

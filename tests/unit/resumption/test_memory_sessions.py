@@ -1,0 +1,48 @@
+"""The sessions of one process keep the contract."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from realtime.resumption.memory import MemoryResumableSessions, MemorySessionHub
+from realtime.settings import RecoverySettings
+from suites.resumption_contract import SESSION_SECONDS, PassTime, ResumptionContract
+from unit.fakes import FakeClock
+
+
+@pytest.fixture
+def sessions_hub(clock: FakeClock) -> MemorySessionHub:
+    return MemorySessionHub(RecoverySettings(session_seconds=SESSION_SECONDS), clock)
+
+
+async def _running(hub: MemorySessionHub) -> AsyncIterator[MemoryResumableSessions]:
+    sessions = MemoryResumableSessions(hub)
+    task = asyncio.create_task(sessions.run())
+    yield sessions
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@pytest.fixture
+async def one(sessions_hub: MemorySessionHub) -> AsyncIterator[MemoryResumableSessions]:
+    async for sessions in _running(sessions_hub):
+        yield sessions
+
+
+@pytest.fixture
+async def other(sessions_hub: MemorySessionHub) -> AsyncIterator[MemoryResumableSessions]:
+    async for sessions in _running(sessions_hub):
+        yield sessions
+
+
+@pytest.fixture
+def pass_time(clock: FakeClock) -> PassTime:
+    async def pass_time(seconds: float) -> None:
+        clock.advance(seconds)
+
+    return pass_time
+
+
+class TestMemoryResumableSessions(ResumptionContract):
+    pass
