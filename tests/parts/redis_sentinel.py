@@ -37,7 +37,7 @@ class SentinelServer(Child):
             f"sentinel monitor {SERVICE} 127.0.0.1 {primary.port} {QUORUM}",
             f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}",
             f"sentinel failover-timeout {SERVICE} {FAILOVER_TIMEOUT_MS}",
-            *([] if password is None else [f"requirepass {password}"]),
+            *([] if password is None else [f'requirepass "{password}"']),
         ]
         super().__init__(redis_name(), [need("redis-server"), str(self._configuration), "--sentinel"], directory)
 

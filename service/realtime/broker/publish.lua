@@ -10,7 +10,8 @@
 --       5 history prefix  of streams:   <prefix><room>
 --       6 history length  entries that a stream keeps, at least
 --       7 retention       milliseconds that a stream is kept after its last entry, at least
---       8 ...             records and their messages, by their first character:
+--       8 publish         PUBLISH, or SPUBLISH in a cluster
+--       9 ...             records and their messages, by their first character:
 --                           @<Kafka offset>   a record begins
 --                           +<room>           a message into a room; next argument: the bytes that follow the offset
 --                           =<room>           the same message into another room, with bytes of its own: they name
@@ -45,7 +46,7 @@ end
 local time = redis.call('TIME')
 local offset = math.max(tonumber(redis.call('GET', KEYS[2]) or 0), time[1] * 1000000 + time[2])
 local room_prefix, history_prefix = ARGV[4], ARGV[5]
-local history_length, retention_ms = ARGV[6], tonumber(ARGV[7])
+local history_length, retention_ms, publish = ARGV[6], tonumber(ARGV[7]), ARGV[8]
 local call, byte, sub, format = redis.call, string.byte, string.sub, string.format
 local RECORD, MESSAGE = byte('@'), byte('+')
 local published, skipped = 0, 0
@@ -53,7 +54,7 @@ local refreshed = {}
 local skip, id, head = false, nil, nil
 
 local words = ARGV
-local at, last = 8, #words
+local at, last = 9, #words
 while at <= last do
   local kind, room = byte(words[at]), sub(words[at], 2)
   if kind == RECORD then
@@ -83,7 +84,7 @@ while at <= last do
           call('PEXPIRE', history, 2 * retention_ms)
         end
       end
-      call('PUBLISH', room_prefix .. room, payload)
+      call(publish, room_prefix .. room, payload)
     end
     at = at + 2
   end

@@ -68,9 +68,11 @@ def _newest(deliveries: Sequence[Delivery], up_to: Cursor, most: int) -> Missed:
 class RedisBroker:
     """See `Broker`."""
 
-    def __init__(self, client: Redis, redis: RedisSettings, history: HistorySettings, pod_id: str) -> None:
+    def __init__(
+        self, client: Redis, redis: RedisSettings, history: HistorySettings, pod_id: str, shard: int = 0
+    ) -> None:
         self._client = client
-        self._keys = Keys(redis.key_prefix)
+        self._keys = Keys(redis.key_prefix, shard)
         self._history_settings = history
         self._script = client.register_script(PUBLISH_SCRIPT)
         self._missed_script = client.register_script(MISSED_SCRIPT)
@@ -78,6 +80,7 @@ class RedisBroker:
         self._subscriber = RedisSubscriber(
             client, redis, history.max_messages_per_room, self._keys, pod_id, self._read_history
         )
+        self._publish_word = self._subscriber.words.publish
 
     async def run(self, listener: BrokerListener) -> None:
         """See `Broker.run`."""
@@ -121,6 +124,7 @@ class RedisBroker:
             self._keys.history,
             self._history_settings.max_messages_per_room,
             self._history_settings.retention_seconds * 1_000,
+            self._publish_word,
             *messages,
         ]
         with redis_errors("publish"):
@@ -246,7 +250,7 @@ class RedisBroker:
 
     async def _signal(self, channel: str, signal: bytes) -> None:
         with redis_errors("signal"):
-            await self._client.publish(channel, SIGNAL + signal)
+            await self._client.execute_command(self._publish_word, channel, SIGNAL + signal)  # type: ignore[no-untyped-call]
 
     def heard_seconds_ago(self) -> float:
         """See `Broker.heard_seconds_ago`."""

@@ -8,7 +8,6 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from itertools import groupby
 from operator import itemgetter
@@ -21,11 +20,13 @@ from redis.asyncio.connection import AbstractConnection
 from realtime.broker import wire
 from realtime.broker.base import BrokerListener, Delivery
 from realtime.broker.place import Place
+from realtime.broker.subscription import Subscription
 from realtime.broker.told import Told
+from realtime.broker.words import PLAIN, SHARDED
 from realtime.errors import RedisUnavailable
 from realtime.redis.connection import PushedReplies, redis_errors
 from realtime.redis.keys import Keys
-from realtime.settings import RedisSettings
+from realtime.settings import RedisSettings, Topology
 
 log = structlog.get_logger(__name__)
 
@@ -54,26 +55,6 @@ class ReadHistory(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Subscription:
-    """A wanted room, and how far the listener has been told what was published into it.
-
-    What was published before the room was asked for counts as told. `epoch` is None until that is known.
-    """
-
-    room: str
-    ready: asyncio.Future[None]  # done: `subscribe` has returned, and from here on nothing may be missed
-    epoch: str | None = None
-    told_up_to: int = 0
-
-    def takes(self, delivery: Delivery) -> bool:
-        """Whether it has not been told yet; from now on it has."""
-        if delivery.offset <= self.told_up_to and delivery.epoch == self.epoch:
-            return False
-        self.epoch, self.told_up_to = delivery.epoch, delivery.offset
-        return True
-
-
 class RedisSubscriber:
     """Keeps a pod's subscriptions, and hears nothing twice and nothing too late.
 
@@ -100,17 +81,21 @@ class RedisSubscriber:
         self._settings = settings
         self._kept_messages = kept_messages
         self._keys = keys
-        self._pod_id = pod_id
         self._read_history = read_history
+        # In a cluster a channel is on its slot's node alone, else each message would go to all nodes.
+        self.words = SHARDED if settings.address.topology is Topology.CLUSTER else PLAIN
+        self._own_channel = keys.pod(pod_id).encode()
         self._newest_script = client.register_script(NEWEST_SCRIPT)
-        self._rooms: dict[str, _Subscription] = {}  # every wanted room
-        self._channels: dict[bytes, _Subscription] = {}  # the same by their channels
+        self._rooms: dict[str, Subscription] = {}  # every wanted room
+        self._channels: dict[bytes, Subscription] = {}  # the same by their channels
         self._leaving: dict[str, object] = {}
         self._is_connected = False  # else all rooms are subscribed to at once, when it is
         self._to_send: list[tuple[str, str]] = []  # (command, room), in the order in which they were asked for
         self._something_to_send = asyncio.Event()
         self._answered: set[str] = set()  # rooms whose SUBSCRIBE on this connection has been answered
         self._heard_at = -math.inf
+        # The connection on which Redis has said that this pod hears its own channel.
+        self._own: AbstractConnection | None = None
         # What was published before a place comes before the heartbeat that names it.
         self.told = Told(self._publish_heartbeat)
 
@@ -124,9 +109,9 @@ class RedisSubscriber:
         for room in rooms:
             self._leaving.pop(room, None)
         for room in new:
-            subscription = _Subscription(room, asyncio.get_running_loop().create_future())
+            subscription = Subscription(room, asyncio.get_running_loop().create_future())
             self._rooms[room] = self._channels[self._channel(room)] = subscription
-        self._ask("SUBSCRIBE", new)
+        self._ask(self.words.subscribe, new)
         waiting = [ready for room in rooms if not (ready := self._rooms[room].ready).done()]
         if waiting:
             await asyncio.wait(waiting)
@@ -207,7 +192,7 @@ class RedisSubscriber:
             del self._channels[self._channel(room)]
             if not subscription.ready.done():
                 subscription.ready.set_result(None)  # who still waits for a room that was let go waits for nothing
-        self._ask("UNSUBSCRIBE", left)
+        self._ask(self.words.unsubscribe, left)
 
     async def _write(self, connection: AbstractConnection) -> None:
         """Send what is asked for; learn up to where new rooms count as told."""
@@ -221,7 +206,7 @@ class RedisSubscriber:
                     channels = [self._keys.room + room for room in rooms[start : start + ROOMS_PER_COMMAND]]
                     with redis_errors(command):
                         await connection.send_command(command, *channels, check_health=False)
-                if command == "SUBSCRIBE":
+                if command == self.words.subscribe:
                     await self._begin(rooms)
 
     async def _begin(self, rooms: Sequence[str]) -> None:
@@ -234,46 +219,58 @@ class RedisSubscriber:
                     subscription.epoch, subscription.told_up_to = newest
                 self._note_readiness(subscription)
 
-    def _note_readiness(self, subscription: _Subscription) -> None:
+    def _note_readiness(self, subscription: Subscription) -> None:
         if subscription.room in self._answered and subscription.epoch is not None and not subscription.ready.done():
             subscription.ready.set_result(None)
 
     async def _newest(self) -> Place:
         with redis_errors("read the newest offset"):
-            epoch, offset = await self._newest_script(
-                keys=[self._keys.epoch, self._keys.offset], args=[secrets.token_urlsafe(6)]
-            )
-        return Place(epoch.decode(), offset)
+            place, _ = await self._ask_newest()
+        return place
+
+    async def _ask_newest(self, publish: str = "", channel: bytes = b"") -> tuple[Place, int]:
+        epoch, offset, hear = await self._newest_script(
+            keys=[self._keys.epoch, self._keys.offset], args=[secrets.token_urlsafe(6), publish, channel]
+        )
+        return Place(epoch.decode(), offset), hear
 
     # -- listening --------------------------------------------------------------------------------------------------
 
     async def _beat(self) -> None:
         while True:
             with contextlib.suppress(RedisUnavailable):
-                await self._publish_heartbeat(await self._newest())
+                await self._publish_heartbeat()
             await asyncio.sleep(self._settings.heartbeat_interval_seconds)
 
-    async def _publish_heartbeat(self, newest: Place) -> None:
+    async def _publish_heartbeat(self) -> None:
+        own = self._own
         with redis_errors("beat"):
-            await self._client.publish(self._keys.pod(self._pod_id), HEARTBEAT + str(newest).encode())
+            _, hear = await self._ask_newest(self.words.publish, self._own_channel)
+            if own is not None and own is self._own and not hear:
+                # The primary does not have our connection: it is another server by now. A replica passes on what it
+                # hears from its primary, later and as far as it hears it, so nothing else might ever tell.
+                log.warning("redis_subscription_on_a_replica", host=getattr(own, "host", None))
+                self._own = None
+                await own.disconnect(nowait=True)
 
     async def _listen(self, listener: BrokerListener) -> None:
         connection: AbstractConnection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
-        own = (self._keys.pod(self._pod_id), self._keys.all_pods)
+        own = (self._own_channel.decode(), self._keys.all_pods)
         try:
             with redis_errors("subscribe"):
                 await connection.connect()  # type: ignore[no-untyped-call]
-                await connection.send_command("SUBSCRIBE", *own, check_health=False)
+                await connection.send_command(self.words.subscribe, *own, check_health=False)
             self._is_connected = True
-            self._ask("SUBSCRIBE", list(self._rooms))
+            self._ask(self.words.subscribe, list(self._rooms))
             replies = PushedReplies(connection)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write(connection))
-                await self._catch_up(replies, own, listener)
+                await self._catch_up(replies, connection, own, listener)
                 while True:
                     self._hear(await self._read(replies), listener)
         finally:
             self._is_connected = False
+            self._own = None
             self._to_send = []
             self._answered.clear()
             await connection.disconnect(nowait=True)
@@ -288,7 +285,9 @@ class RedisSubscriber:
                     return await replies.read(MAX_BYTES_A_TURN)
         raise RedisUnavailable(f"nothing was heard for {DEAF_AFTER_HEARTBEATS} heartbeats, not even these")
 
-    async def _catch_up(self, replies: PushedReplies, own: Iterable[str], listener: BrokerListener) -> None:
+    async def _catch_up(
+        self, replies: PushedReplies, connection: AbstractConnection, own: Iterable[str], listener: BrokerListener
+    ) -> None:
         """Tell what was missed, then what is heard meanwhile, without what is in both."""
         rooms = {room: subscription for room, subscription in self._rooms.items() if subscription.ready.done()}
         unconfirmed = {channel.encode() for channel in (*own, *(self._keys.room + room for room in rooms))}
@@ -296,14 +295,15 @@ class RedisSubscriber:
         while unconfirmed:
             heard = await self._read(replies)
             heard_meanwhile.append(heard)
-            unconfirmed.difference_update(channel for kind, channel, _ in heard if kind == b"subscribe")
+            unconfirmed.difference_update(channel for kind, channel, _ in heard if kind == self.words.subscribed)
+        self._own = connection
         await self._tell_missed(rooms, listener)
         for heard in heard_meanwhile:
             self._hear(heard, listener)
             await asyncio.sleep(0)
         log.info("redis_subscribed", rooms=len(self._rooms))
 
-    async def _tell_missed(self, rooms: Mapping[str, _Subscription], listener: BrokerListener) -> None:
+    async def _tell_missed(self, rooms: Mapping[str, Subscription], listener: BrokerListener) -> None:
         newest = await self._newest()
         missed = await self._read_missed(rooms, newest) if rooms else []
         lossy = [room for room, messages in Counter(d.room for d in missed).items() if messages >= self._kept_messages]
@@ -318,7 +318,7 @@ class RedisSubscriber:
         if missed:
             log.info("redis_caught_up", messages=len(missed), up_to_offset=newest.offset)
 
-    async def _read_missed(self, rooms: Mapping[str, _Subscription], newest: Place) -> list[Delivery]:
+    async def _read_missed(self, rooms: Mapping[str, Subscription], newest: Place) -> list[Delivery]:
         epoch = newest.epoch
         for room, subscription in self._rooms.items():
             if room not in rooms:
@@ -362,7 +362,7 @@ class RedisSubscriber:
         """Tell what was heard, in its order: all deliveries between two signals at once."""
         untold: list[Delivery] = []
         for kind, channel, payload in replies:
-            if kind == b"message":
+            if kind == self.words.message:
                 subscription = self._channels.get(channel)
                 if payload.startswith((SIGNAL, HEARTBEAT)):
                     self._tell_untold(untold, listener)
@@ -375,7 +375,9 @@ class RedisSubscriber:
                     delivery = wire.read(subscription.room, payload)
                     if delivery is not None and subscription.takes(delivery):
                         untold.append(delivery)
-            elif kind == b"subscribe" and (subscription := self._channels.get(channel)) is not None:
+            elif kind == self.words.subscribed and (subscription := self._channels.get(channel)) is not None:
                 self._answered.add(subscription.room)
                 self._note_readiness(subscription)
+            elif kind == self.words.unsubscribed and channel == self._own_channel:
+                raise RedisUnavailable("another node of the cluster holds this shard now")
         self._tell_untold(untold, listener)

@@ -7,9 +7,9 @@ from realtime.broker.place import Place
 
 
 class Told:
-    """The place up to which all has been told. `ask` makes the pod hear of a place soon."""
+    """The place up to which all has been told. `ask` makes the pod hear of the newest place soon."""
 
-    def __init__(self, ask: Callable[[Place], Awaitable[None]]) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[None]]) -> None:
         self.place: Place | None = None
         self._ask = ask
         self._awaited: dict[asyncio.Future[None], Place] = {}
@@ -39,7 +39,7 @@ class Told:
         self._awaited[told] = place
         try:
             if not is_asked:
-                await self._ask(place)
+                await self._ask()
             await told
         finally:
             del self._awaited[told]

@@ -1,38 +1,112 @@
 """How Redis is connected to, and how its errors become ours."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import hiredis
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.crc import key_slot
 from redis.exceptions import InvalidResponse, RedisError
 from redis.typing import EncodableT
 
 from realtime.errors import RedisUnavailable
-from realtime.settings import RedisSettings
+from realtime.redis.keys import hash_tag
+from realtime.redis.primaries import (
+    ClusterMap,
+    LeavesWhoRefuses,
+    Primaries,
+    PrimaryConnection,
+    PrimaryPool,
+    SentinelPrimaries,
+    SlotPrimaries,
+    TlsPrimaryConnection,
+)
+from realtime.settings import RedisSettings, Topology
 
 # Commands of one pod that are under way at once; more wait their turn.
 MAX_CONNECTIONS = 16
+# The same for each shard of a cluster that has many.
+MIN_CONNECTIONS_PER_SHARD = 4
 
 
 def connect_redis(settings: RedisSettings) -> Redis:
     """Make a client; it connects when it is first used. Errors are retried where the caller knows how, not here."""
-    pool = BlockingConnectionPool.from_url(
-        settings.url.get_secret_value(),
-        max_connections=MAX_CONNECTIONS,
-        timeout=settings.command_timeout_seconds,
-        socket_timeout=settings.command_timeout_seconds,
-        socket_connect_timeout=settings.connect_timeout_seconds,
+    return connect_shards(settings)[0]
+
+
+def connect_shards(settings: RedisSettings) -> tuple[Redis, ...]:
+    """Make a client for each shard: the same one for all, but in a cluster, where each has its own primary."""
+    address = settings.address
+    options: dict[str, Any] = {
+        **parse_url(address.plain),
+        **_tls(settings),
+        "max_connections": MAX_CONNECTIONS,
+        "timeout": settings.command_timeout_seconds,
+        "socket_timeout": settings.command_timeout_seconds,
+        "socket_connect_timeout": settings.connect_timeout_seconds,
         # RESP2 alone tells pub/sub messages and replies in one simple form.
-        protocol=2,
-        retry=Retry(NoBackoff(), 0),
-    )
-    pool.connection_class = type("Connection", (QuickPacking, CancellableSending, pool.connection_class), {})
-    return Redis.from_pool(pool)  # which is closed with the client
+        "protocol": 2,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    match address.topology:
+        case Topology.SINGLE:
+            kind = options.pop("connection_class", Connection)
+            pool = BlockingConnectionPool(connection_class=_improved(kind), **options)
+            return (Redis.from_pool(pool),) * settings.shards  # the pool is closed with the client
+        case Topology.SENTINEL:
+            sentinel = Sentinel(address.hosts, sentinel_kwargs=_asking(settings))  # type: ignore[no-untyped-call]
+            return (_connect_primary(SentinelPrimaries(sentinel, address.service), options),) * settings.shards
+        case Topology.CLUSTER:
+            options["max_connections"] = max(MAX_CONNECTIONS // settings.shards, MIN_CONNECTIONS_PER_SHARD)
+            who = {name: options[name] for name in ("username", "password") if name in options}
+            cluster = ClusterMap(
+                address.hosts, lambda host, port: Redis(host=host, port=port, **_asking(settings), **who)
+            )
+            slots = [key_slot(hash_tag(shard).encode()) for shard in range(settings.shards)]
+            return tuple(_connect_primary(SlotPrimaries(cluster, slot), options) for slot in slots)
+
+
+def _connect_primary(primaries: Primaries, options: Mapping[str, Any]) -> Redis:
+    others = {name: value for name, value in options.items() if name not in {"host", "port", "connection_class"}}
+    kind = TlsPrimaryConnection if options.get("connection_class") is SSLConnection else PrimaryConnection
+    return Redis.from_pool(PrimaryPool(primaries, connection_class=_improved(kind), **others))
+
+
+def _asking(settings: RedisSettings) -> dict[str, Any]:
+    """How sentinels, and nodes of a cluster, are asked where the primary is: each on its own connection, quickly."""
+    asking: dict[str, Any] = {
+        "socket_timeout": settings.connect_timeout_seconds,
+        "socket_connect_timeout": settings.connect_timeout_seconds,
+        "protocol": 2,
+        "retry": Retry(NoBackoff(), 0),
+        "ssl": settings.address.has_tls,
+        **_tls(settings),
+    }
+    if settings.sentinel_password is not None:
+        asking |= {"username": settings.sentinel_username, "password": settings.sentinel_password.get_secret_value()}
+    return asking
+
+
+def _tls(settings: RedisSettings) -> dict[str, Any]:
+    if not settings.address.has_tls:
+        return {}
+    files = {
+        "ssl_ca_certs": settings.ssl_ca_file,
+        "ssl_certfile": settings.ssl_certificate_file,
+        "ssl_keyfile": settings.ssl_key_file,
+    }
+    named = {name: str(path) for name, path in files.items() if path is not None}
+    return {**named, "ssl_check_hostname": settings.ssl_check_hostname}
+
+
+def _improved(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    return type("Connection", (LeavesWhoRefuses, QuickPacking, CancellableSending, kind), {})
 
 
 class CancellableSending(AbstractConnection):

@@ -3,76 +3,82 @@
 from dataclasses import dataclass
 
 
+def hash_tag(shard: int) -> str:
+    """What Redis Cluster takes a key's slot from: all keys and channels of a shard are on one node."""
+    return f"{{{shard}}}"
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Keys and channels under one prefix.
+    """Keys and channels of one shard, under one prefix.
 
-    `{0}` is the shard: all that one publication touches shares a Redis Cluster slot, as a script demands.
+    All that one script touches has the shard's hash tag, as a script demands.
     """
 
     prefix: str
+    shard: int = 0
 
     @property
     def epoch(self) -> str:
         """String: names the order that offsets belong to."""
-        return f"{self.prefix}:{{0}}:epoch"
+        return f"{self.prefix}:{{{self.shard}}}:epoch"
 
     @property
     def offset(self) -> str:
         """String: the last offset that was given."""
-        return f"{self.prefix}:{{0}}:offset"
+        return f"{self.prefix}:{{{self.shard}}}:offset"
 
     @property
     def history(self) -> str:
         """Followed by a room: stream, an entry's id is `<offset>-0`, its field `m` the delivery (see `wire`)."""
-        return f"{self.prefix}:{{0}}:history:"
+        return f"{self.prefix}:{{{self.shard}}}:history:"
 
     @property
     def room(self) -> str:
         """Followed by a room: channel."""
-        return f"{self.prefix}:{{0}}:room:"
+        return f"{self.prefix}:{{{self.shard}}}:room:"
 
     def position(self, topic: str, partition: int) -> str:
         """String: offset of the last record of a Kafka partition that was published."""
-        return f"{self.prefix}:{{0}}:position:{topic}:{partition}"
+        return f"{self.prefix}:{{{self.shard}}}:position:{topic}:{partition}"
 
     def idempotency(self, key: str) -> str:
         """String, expires: this idempotency key has been used."""
-        return f"{self.prefix}:{{0}}:idempotency:{key}"
+        return f"{self.prefix}:{{{self.shard}}}:idempotency:{key}"
 
     def pod(self, pod_id: str) -> str:
         """Channel of one pod."""
-        return f"{self.prefix}:pod:{pod_id}"
+        return f"{self.prefix}:{{{self.shard}}}:pod:{pod_id}"
 
     @property
     def all_pods(self) -> str:
         """Channel of all pods."""
-        return f"{self.prefix}:pods"
+        return f"{self.prefix}:{{{self.shard}}}:pods"
 
     @property
     def pod_ids(self) -> str:
         """Set: ids of the pods that have reported."""
-        return f"{self.prefix}:pod-ids"
+        return f"{self.prefix}:{{{self.shard}}}:pod-ids"
 
     def pod_report(self, pod_id: str) -> str:
         """String, expires: what a pod last told about itself, JSON."""
-        return f"{self.prefix}:pod-report:{pod_id}"
+        return f"{self.prefix}:{{{self.shard}}}:pod-report:{pod_id}"
 
     @property
     def leases(self) -> str:
         """Hash: how long each pod's devices are there, and how far they had been told (see `devices.lua`)."""
-        return f"{self.prefix}:{{0}}:leases"
+        return f"{self.prefix}:{{{self.shard}}}:leases"
 
     @property
     def devices(self) -> str:
         """Followed by a user's id: hash, expires: the user's devices, and how far those that went had been told."""
-        return f"{self.prefix}:{{0}}:devices:"
+        return f"{self.prefix}:{{{self.shard}}}:devices:"
 
     @property
     def sessions(self) -> str:
         """Followed by a `pid`: string, expires: a session that can be resumed (see `sessions.lua`)."""
-        return f"{self.prefix}:{{0}}:session:"
+        return f"{self.prefix}:{{{self.shard}}}:session:"
 
     def session_keeper(self, pod_id: str) -> str:
         """String, expires: Redis has not forgotten what this pod has kept there."""
-        return f"{self.prefix}:{{0}}:session-keeper:{pod_id}"
+        return f"{self.prefix}:{{{self.shard}}}:session-keeper:{pod_id}"

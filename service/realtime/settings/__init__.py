@@ -5,6 +5,7 @@ from realtime.settings.environment import load_settings
 from realtime.settings.kafka import KafkaSettings, TopicSettings
 from realtime.settings.recovery import HistorySettings, OfflineSettings, PresenceSettings, RecoverySettings
 from realtime.settings.redis import RedisSettings
+from realtime.settings.redis_url import RedisUrl, Topology
 from realtime.settings.sections import LogSettings, PodSettings, Role, RoutingSettings, Settings, StatsSettings
 
 __all__ = [
@@ -20,11 +21,13 @@ __all__ = [
     "PresenceSettings",
     "RecoverySettings",
     "RedisSettings",
+    "RedisUrl",
     "Role",
     "RoutingSettings",
     "Settings",
     "SocketSettings",
     "StatsSettings",
     "TopicSettings",
+    "Topology",
     "load_settings",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
@@ -43,10 +43,14 @@ def new_redis_broker(
     return RedisBroker(connect_redis(settings), settings, HistorySettings(**(history or {})), pod_id)
 
 
-class RedisPods:
-    """Makes pods over one Redis that end with the test."""
+class HasUrl(Protocol):
+    url: str
 
-    def __init__(self, server: RedisServer, prefix: str, at_the_end: AsyncExitStack) -> None:
+
+class RedisPods:
+    """Makes pods over one Redis, of whatever kind, that end with the test."""
+
+    def __init__(self, server: HasUrl, prefix: str, at_the_end: AsyncExitStack) -> None:
         self.server = server
         self.prefix = prefix
         self.keys = Keys(prefix)

@@ -23,6 +23,8 @@ from suites.broker_model import check_that_pods_hear_exactly_what_was_published_
 from suites.listening import PATIENCE_SECONDS, ListeningPod, publication
 
 ROOMS = [f"r{n}" for n in range(5)]
+# However long a slow machine takes to come back, what it missed is still there.
+KEPT = {"max_messages_per_room": 1_000_000}
 
 
 def some_rooms(record: int) -> list[str]:
@@ -30,6 +32,7 @@ def some_rooms(record: int) -> list[str]:
 
 
 def check_that_all_was_heard_once_in_order(pod: ListeningPod, partitions: Sequence[Partition]) -> None:
+    assert pod.ears.gaps == []
     times = Counter((d.room, d.packet) for d in pod.deliveries)
     assert [what for what, count in times.items() if count > 1] == []
     assert all(a.offset <= b.offset for a, b in itertools.pairwise(pod.deliveries))
@@ -48,7 +51,9 @@ async def hears_progress(pod: ListeningPod, messages: int = 50) -> None:
 @contextlib.asynccontextmanager
 async def intake(pods: RedisPods, number: int = 2) -> AsyncIterator[list[Partition]]:
     """Publish from several partitions, each with a pod of its own, while the `async with` lasts."""
-    partitions = [Partition(pods.publisher(command_timeout_seconds=1), n, some_rooms) for n in range(number)]
+    partitions = [
+        Partition(pods.publisher(command_timeout_seconds=1, history=KEPT), n, some_rooms) for n in range(number)
+    ]
     for partition in partitions:
         partition.start()
     try:
@@ -62,7 +67,7 @@ async def intake(pods: RedisPods, number: int = 2) -> AsyncIterator[list[Partiti
 
 
 async def test_redis_is_killed_and_comes_back_with_its_data(own_pods: RedisPods, own_redis: RedisServer) -> None:
-    pod = await own_pods()
+    pod = await own_pods(history=KEPT)
     await pod.broker.subscribe(ROOMS)
     async with intake(own_pods) as partitions:
         for _ in range(2):
@@ -76,7 +81,7 @@ async def test_redis_is_killed_and_comes_back_with_its_data(own_pods: RedisPods,
 
 
 async def test_redis_comes_back_empty(own_pods: RedisPods, own_redis: RedisServer) -> None:
-    pod = await own_pods()
+    pod = await own_pods(history=KEPT)
     await pod.broker.subscribe(ROOMS)
     async with intake(own_pods) as partitions:
         await hears_progress(pod)
@@ -93,7 +98,7 @@ async def test_redis_comes_back_empty(own_pods: RedisPods, own_redis: RedisServe
 
 
 async def test_redis_comes_back_as_it_was_earlier(own_pods: RedisPods, own_redis: RedisServer) -> None:
-    pod = await own_pods()
+    pod = await own_pods(history=KEPT)
     await pod.broker.subscribe(ROOMS)
     async with intake(own_pods) as partitions:
         await hears_progress(pod)
@@ -126,7 +131,7 @@ async def test_what_takes_the_place_of_lost_messages_is_heard_by_who_was_deaf_th
 
 
 async def test_redis_is_frozen_for_longer_than_three_heartbeats(own_pods: RedisPods, own_redis: RedisServer) -> None:
-    pod = await own_pods()
+    pod = await own_pods(history=KEPT)
     await pod.broker.subscribe(ROOMS)
     async with intake(own_pods) as partitions:
         await hears_progress(pod)
@@ -155,7 +160,7 @@ async def kill_somebody(operator: Redis) -> bool:
 
 
 async def test_the_connection_is_killed_again_and_again_under_load(own_pods: RedisPods, own_operator: Redis) -> None:
-    listening = [await own_pods() for _ in range(2)]
+    listening = [await own_pods(history=KEPT) for _ in range(2)]
     for pod in listening:
         await pod.broker.subscribe(ROOMS)
     async with intake(own_pods, 3) as partitions:

@@ -62,11 +62,11 @@ def test_all_messages_of_a_chunk_are_told_in_one_call(subscriber: RedisSubscribe
 def test_a_signal_comes_behind_what_was_said_before_it_and_before_the_rest(subscriber: RedisSubscriber) -> None:
     told = hear(
         subscriber,
-        signal(b"p:pod:pod", b"first"),
+        signal(b"p:{0}:pod:pod", b"first"),
         message("a", 1),
         message("b", 2),
         signal(b"p:{0}:room:a", b"second"),
-        signal(b"p:pods", b"third"),
+        signal(b"p:{0}:pods", b"third"),
         message("a", 3),
     )
     assert told == [b"first", ["a 1", "b 2"], b"second", b"third", ["a 3"]]
@@ -92,7 +92,7 @@ def test_a_room_that_nobody_follows_is_not_told(subscriber: RedisSubscriber) -> 
 
 
 def heartbeat(place: str) -> list[bytes]:
-    return [b"message", b"p:pod:pod", b"H" + place.encode()]
+    return [b"message", b"p:{0}:pod:pod", b"H" + place.encode()]
 
 
 def test_a_heartbeat_is_nobody_elses_business(subscriber: RedisSubscriber) -> None:
@@ -121,7 +121,7 @@ def test_a_heartbeat_that_is_none_is_ignored(subscriber: RedisSubscriber, text: 
 async def test_who_waits_for_a_place_is_told_when_all_up_to_it_has_been_told(
     subscriber: RedisSubscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def is_lost(_: Place) -> None:
+    async def is_lost() -> None:
         pass
 
     monkeypatch.setattr(subscriber.told, "_ask", is_lost)
