@@ -1,7 +1,6 @@
 """The composition root: settings -> parts, and the order in which they start and stop."""
 
 import asyncio
-import random
 import signal
 from typing import Final
 
@@ -16,14 +15,15 @@ from realtime.clock import SystemClock
 from realtime.delivery.publisher import Publisher
 from realtime.errors import RedisUnavailable
 from realtime.gateway.gateway import Gateway
+from realtime.gateway.moving import Moving
 from realtime.gateway.recovery import Recovery
 from realtime.gateway.sessions import Sessions
 from realtime.gateway.stats import Stats
 from realtime.gateway.tokens import TokenVerifier
 from realtime.intake.intake import Intake
+from realtime.limits.bucket import TokenBucket
 from realtime.presence.redis import RedisPodDirectory
 from realtime.presence.redis_devices import RedisPresence
-from realtime.protocol.disconnects import SERVER_DRAINING
 from realtime.protocol.rooms import ADMIN_DASHBOARD
 from realtime.redis.connection import connect_redis
 from realtime.redis.keys import Keys
@@ -46,8 +46,6 @@ log = structlog.get_logger(__name__)
 REPORTS_PER_LEASE: Final = 3
 # Connections beside the sessions that a pod may hold: of clients that have not said yet who they are.
 STRANGERS: Final = 5_000
-# Enough for a polling client to fetch the notice before its session is gone.
-NOTICE_SECONDS: Final = 0.5
 
 
 class Pod:
@@ -77,10 +75,16 @@ class Pod:
 
         self._manager = BrokerManager(self._broker, self._id, clock, self._metrics)
         max_connections = settings.limits.sessions_per_pod + STRANGERS
-        self._engine = make_engine(self._id, settings.http, settings.sockets, self._metrics, max_connections, STRANGERS)
+        handshakes = TokenBucket(
+            settings.limits.handshakes_per_second, settings.limits.handshakes_burst, clock.monotonic_seconds()
+        )
+        self._engine = make_engine(
+            self._id, settings.http, settings.sockets, self._metrics, max_connections, STRANGERS, handshakes
+        )
         self._socketio = make_socketio_server(self._manager, self._id, self._engine)
         self._attachment = SocketIOAttachment(self._socketio, self._engine)
         self._sessions = Sessions(settings.limits)
+        self._moving = Moving(self._sessions, self._attachment, settings.drain, self._metrics)
         verifier = TokenVerifier(settings.auth)
         self._stats = Stats(self._sessions, self._attachment, self._directory, clock)
         recovery = Recovery(
@@ -129,9 +133,9 @@ class Pod:
         )
         if Role.SOCKETS in settings.roles:
             front, protocol = Front(self._engine, api), http_protocol(self._engine)
-            self._server = make_server(front, settings.http, self._drain, protocol)
+            self._server = make_server(front, settings.http, self._drain, protocol, self._hurry)
         else:
-            self._server = make_server(api, settings.http, self._drain)
+            self._server = make_server(api, settings.http, self._drain, hurry=self._hurry)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then leave in order."""
@@ -209,21 +213,29 @@ class Pod:
 
     async def _drain(self) -> None:
         """Leave in order: not ready, let endpoints settle, finish intake, move sockets."""
-        settings = self._settings.drain
+        settings, loop = self._settings.drain, asyncio.get_running_loop()
         self._is_leaving = True
         log.info("leaving", sessions=len(self._sessions), settle_seconds=settings.settle_seconds)
-        await asyncio.sleep(settings.settle_seconds)
+        await self._moving.pause(settings.settle_seconds)
+        until = loop.time() + settings.grace_seconds
         try:
-            async with asyncio.timeout(settings.grace_seconds):
+            async with asyncio.timeout_at(until):
                 if self._intake is not None:
                     await self._stop_intake(self._intake, settings.grace_seconds / 2)
-                await self._move_sessions(settings.retry_after_ms)
+                self._engine.is_draining = True
+                await self._moving.move_all(until - loop.time())
+                log.info("sessions_moved")
                 await self._directory.leave(self._id)
         except TimeoutError:
             log.warning("drain_cut_short", sessions=len(self._sessions), grace_seconds=settings.grace_seconds)
         except RedisUnavailable as error:
             log.info("not_signed_off", error=str(error))  # the lease ends by itself
         await self._engine.shutdown()
+
+    def _hurry(self) -> None:
+        """Leave now: what intake has under way is still finished, and nobody else is waited for."""
+        log.info("hurrying", help="One more signal ends this pod at once.")
+        self._moving.hurry()
 
     async def _stop_intake(self, intake: Intake, timeout_seconds: float) -> None:
         try:
@@ -232,15 +244,3 @@ class Pod:
         except TimeoutError:
             # The position in Redis tells whoever goes on; sockets must not be cut because Kafka is away.
             log.warning("intake_cut_short", timeout_seconds=timeout_seconds)
-
-    async def _move_sessions(self, retry_after_ms: int) -> None:
-        self._sessions.is_draining = self._engine.is_draining = True
-        for session in self._sessions:
-            delay_ms = random.randint(0, retry_after_ms)  # noqa: S311 - jitter, not a secret
-            await self._attachment.send(session.id, "server:draining", {"retryAfterMs": delay_ms})
-        if len(self._sessions):
-            await asyncio.sleep(NOTICE_SECONDS)
-        for session in self._sessions:
-            await self._attachment.close(session.id, SERVER_DRAINING)
-        await self._sessions.until_empty()
-        log.info("sessions_moved")

@@ -2,8 +2,10 @@
 
 import asyncio
 import gc
+import os
 import socket
 from collections.abc import Awaitable, Callable
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,14 +19,33 @@ CUT_AFTER_SECONDS = 2
 
 
 class DrainingServer(uvicorn.Server):
-    """Calls `drain` at SIGTERM, and only then lets uvicorn close what is left.
+    """Drains at the first SIGTERM or SIGINT, hurries at the second, and ends at the third, whatever is still open.
 
     uvicorn alone closes every websocket with 1012 at once and runs the lifespan's shutdown last, too late for a drain.
     """
 
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]], hurry: Callable[[], None]) -> None:
         super().__init__(config)
         self._drain = drain
+        self._hurry = hurry
+        self._signals = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal; called by Python between any two steps of the program."""
+        self._signals += 1
+        if self._signals == 1 or self._loop is None:
+            super().handle_exit(sig, frame)
+        elif self._signals == 2:
+            # The loop may be waiting for the network, and must be woken.
+            self._loop.call_soon_threadsafe(self._hurry)
+        else:
+            os._exit(1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then close."""
@@ -48,8 +69,12 @@ def make_server(
     http: HttpSettings,
     drain: Callable[[], Awaitable[None]],
     http_protocol: type[asyncio.Protocol] | None = None,
+    hurry: Callable[[], None] = lambda: None,
 ) -> DrainingServer:
-    """Make the web server of a pod; `http_protocol` lets its websockets in."""
+    """Make the web server of a pod; `http_protocol` lets its websockets in.
+
+    `drain` returns when everybody has gone, or the time is up; `hurry` tells it to wait for as little as possible.
+    """
     config = uvicorn.Config(
         app,
         host=http.host,
@@ -66,4 +91,4 @@ def make_server(
         server_header=False,
         timeout_graceful_shutdown=CUT_AFTER_SECONDS,
     )
-    return DrainingServer(config, drain)
+    return DrainingServer(config, drain, hurry)

@@ -80,22 +80,22 @@ class Child(ABC):
 
     async def stop(self) -> int:
         """End it as an operator would, by SIGTERM, and return its exit code."""
-        self._signal(signal.SIGTERM)
-        self._signal(signal.SIGCONT)  # a paused process hears SIGTERM only then
-        return await self._ended()
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)  # a paused process hears SIGTERM only then
+        return await self.ended()
 
     async def kill(self) -> None:
         """End it as a power cut would; fine when it has ended already."""
-        self._signal(signal.SIGKILL)
-        await self._ended()
+        self.signal(signal.SIGKILL)
+        await self.ended()
 
     def pause(self) -> None:
         """Freeze it: its sockets stay open and nothing answers, as in a long garbage collection or a lost network."""
-        self._signal(signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on after `pause`."""
-        self._signal(signal.SIGCONT)
+        self.signal(signal.SIGCONT)
 
     def log_tail(self, lines: int = 40) -> str:
         """Return the last lines that it wrote."""
@@ -104,12 +104,14 @@ class Child(ABC):
     async def _is_ready_or_gone(self) -> bool:
         return not self.is_running or await self.is_ready()
 
-    async def _ended(self) -> int:
+    async def ended(self) -> int:
+        """Wait until it has ended, and return its exit code."""
         if self._process is None:
             return 0
         await eventually(lambda: not self.is_running, self.stop_timeout_seconds, f"{self.name} ends")
         return self._process.returncode
 
-    def _signal(self, number: signal.Signals) -> None:
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, and wait for nothing."""
         if self._process is not None:
             self._process.send_signal(number)

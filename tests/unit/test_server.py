@@ -1,5 +1,8 @@
 """The web server: it drains before it closes, and hands on the limits that are set."""
 
+import asyncio
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -29,6 +32,25 @@ async def test_a_pod_drains_before_its_sockets_are_closed(monkeypatch: pytest.Mo
     monkeypatch.setattr(uvicorn.Server, "shutdown", shutdown)
     await make_server(app, HttpSettings(), drain).shutdown()
     assert steps == ["drain", "close"]
+
+
+async def test_the_first_signal_drains_the_second_hurries_and_the_third_ends_it_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[str] = []
+    monkeypatch.setattr(os, "_exit", lambda code: steps.append(f"end {code}"))
+    server = make_server(app, HttpSettings(host="127.0.0.1", port=0), nothing, hurry=lambda: steps.append("hurry"))
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup()
+    server.handle_exit(signal.SIGTERM, None)
+    assert (server.should_exit, steps) == (True, [])
+    server.handle_exit(signal.SIGINT, None)
+    await asyncio.sleep(0)
+    assert (server.force_exit, steps) == (False, ["hurry"])
+    server.handle_exit(signal.SIGTERM, None)
+    assert steps == ["hurry", "end 1"]
+    await server.shutdown()
 
 
 def test_there_is_no_server_header() -> None:

@@ -128,6 +128,10 @@ class LimitSettings(Section):
     rooms_per_session: PositiveInt = Field(200, description="Rooms a session may be in.")
     sessions_per_user: PositiveInt = Field(20, description="Sessions of one user on one pod.")
     sessions_per_pod: PositiveInt = Field(50_000, description="Sessions on one pod.")
+    handshakes_per_second: PositiveFloat = Field(
+        500.0, description="New connections to one pod, on average; more are sent away for a moment, with 503."
+    )
+    handshakes_burst: PositiveInt = Field(500, description="New connections to one pod at once.")
 
 
 class DrainSettings(Section):
@@ -140,6 +144,12 @@ class DrainSettings(Section):
     )
     grace_seconds: PositiveFloat = Field(
         20.0, description="Time for intake to finish and for sockets to close; what is left then is cut."
+    )
+    wave_sockets: PositiveInt = Field(
+        200, description="Sockets that leave together; more where so few at a time would not leave within the grace."
+    )
+    wave_interval_seconds: PositiveFloat = Field(
+        0.5, description="Time between two waves, and between the notice to a wave and its end."
     )
     retry_after_ms: int = Field(
         3_000, ge=0, description="Clients are told to come back after a random time up to this."

@@ -132,6 +132,11 @@ class Metrics:
             "Since this pod last heard its own heartbeat through Redis.",
             registry=registry,
         )
+        self.drain_sessions_left = Gauge(
+            "realtime_drain_sessions_left",
+            "Sessions that this pod, which is leaving, has still to send to other pods.",
+            registry=registry,
+        )
         self.bugs = Counter(
             "realtime_unexpected_errors_total",
             "Errors that are bugs, by where they were caught.",

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import orjson
 import structlog
 
+from realtime.limits.bucket import TokenBucket
 from realtime.settings import HttpSettings, SocketSettings
 from realtime.telemetry.metrics import Metrics
 from realtime.transports.engineio import frames, packets
@@ -67,7 +68,9 @@ class Engine:
         max_strangers: int,
         new_id: Callable[[], str],
         metrics: Metrics,
+        handshakes: TokenBucket | None = None,
     ) -> None:
+        """`handshakes` says whether one more may begin at this moment; None: always."""
         self.path = f"/{path}/"
         self.http = http
         self.settings = settings
@@ -83,6 +86,7 @@ class Engine:
         )
         self._application: Application | None = None
         self._max_connections = max_connections
+        self._handshakes = handshakes
         self._new_id = new_id
         self._metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,6 +106,8 @@ class Engine:
         """Make a connection, on polling. Raises `Refused`."""
         if self.is_draining:
             raise Refused(Problem.DRAINING)
+        if self._handshakes is not None and not self._handshakes.take(self._running_loop().time()):
+            raise Refused(Problem.TOO_MANY_HANDSHAKES)
         if len(self.connections) >= self._max_connections or len(self._strangers) >= self._max_strangers:
             raise Refused(Problem.FULL)
         connection = Connection(self, self._new_id())

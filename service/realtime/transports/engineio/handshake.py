@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import random
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -36,12 +37,13 @@ class Problem(Enum):
     TOO_LARGE = (413, 3, "Payload too large")
     TOO_SLOW = (408, 3, "The request took too long")
     BAD_WEBSOCKET_VERSION = (426, 3, "Only version 13 of the websocket protocol is spoken here")
+    TOO_MANY_HANDSHAKES = (503, 3, "Too many come at this moment; come back")
     FULL = (503, 3, "This server holds as many connections as it may; come back")
     DRAINING = (503, 3, "This server is leaving; come back to another one")
 
 
-# Seconds after which a client that was turned away may come back.
-COME_BACK_SECONDS: Final = 1
+# Seconds after which a client that was turned away may come back: not all at once.
+COME_BACK_SECONDS: Final = (1, 5)
 
 
 class Refused(Exception):
@@ -60,7 +62,9 @@ class Refused(Exception):
         """What the status asks for beside the body."""
         if self.problem is Problem.BAD_WEBSOCKET_VERSION:
             return [(b"sec-websocket-version", b"13")]  # RFC 6455 section 4.4
-        return [(b"retry-after", b"%d" % COME_BACK_SECONDS)] if self.status == 503 else []
+        if self.status == 503:
+            return [(b"retry-after", b"%d" % random.randint(*COME_BACK_SECONDS))]  # noqa: S311 - jitter, not a secret
+        return []
 
 
 @dataclass(frozen=True, slots=True)

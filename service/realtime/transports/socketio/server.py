@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from realtime.limits.bucket import TokenBucket
 from realtime.protocol.disconnects import SLOW_CLIENT, Closing
 from realtime.settings import HttpSettings, SocketSettings
 from realtime.telemetry.metrics import Metrics
@@ -22,10 +23,16 @@ def make_engine(
     metrics: Metrics,
     max_connections: int,
     max_strangers: int | None = None,
+    handshakes: TokenBucket | None = None,
 ) -> Engine:
-    """Make what holds the connections of a pod; `max_strangers` of them have not said yet who they are."""
+    """Make what holds the connections of a pod; `max_strangers` of them have not said yet who they are.
+
+    `handshakes`: how many may begin at a time; None: any number.
+    """
     strangers = max_connections if max_strangers is None else max_strangers
-    return Engine(SOCKETIO_PATH, http, sockets, max_connections, strangers, lambda: new_sid(pod_id), metrics)
+    return Engine(
+        SOCKETIO_PATH, http, sockets, max_connections, strangers, lambda: new_sid(pod_id), metrics, handshakes
+    )
 
 
 def make_socketio_server(manager: BrokerManager, pod_id: str, engine: Engine) -> SocketServer:
