@@ -103,7 +103,7 @@ async def test_sockets_leave_in_waves(start_pod: StartPod, listeners: list[Liste
 
         async def has_ended() -> bool:
             if pod.is_running:
-                left.append(await of_metric(pod, "realtime_drain_sessions_left"))
+                left.append(await of_metric(pod, "realtime_draining_sessions"))
             return not pod.is_running
 
         await eventually(has_ended, 20, "it has left")

@@ -50,14 +50,14 @@ class Moving:
         self._sessions.is_draining = True
         leaving = list(self._sessions)
         random.shuffle(leaving)  # those who came together do not leave together
-        self._metrics.drain_sessions_left.set(len(leaving))
+        self._metrics.draining_sessions.set(len(leaving))
         size = self._wave_size(len(leaving), within_seconds)
         while leaving:
             if self._in_a_hurry.is_set():
                 size = len(leaving)
             wave, leaving = leaving[:size], leaving[size:]
             await self._move(wave)
-            self._metrics.drain_sessions_left.set(len(leaving))
+            self._metrics.draining_sessions.set(len(leaving))
             log.info("wave_moved", sessions=len(wave), left=len(leaving))
         await self._sessions.until_empty()
 

@@ -132,8 +132,8 @@ class Metrics:
             "Since this pod last heard its own heartbeat through Redis.",
             registry=registry,
         )
-        self.drain_sessions_left = Gauge(
-            "realtime_drain_sessions_left",
+        self.draining_sessions = Gauge(
+            "realtime_draining_sessions",
             "Sessions that this pod, which is leaving, has still to send to other pods.",
             registry=registry,
         )

@@ -29,7 +29,7 @@ class House(Gatehouse):
             self.gateway.disconnected(session_id, "server disconnect")
 
     def left(self) -> float:
-        return self.metrics.drain_sessions_left._value.get()
+        return self.metrics.draining_sessions._value.get()
 
 
 async def test_who_leaves_is_told_first_and_then_closed() -> None:
