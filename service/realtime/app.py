@@ -27,6 +27,7 @@ from realtime.presence.redis_devices import RedisPresence
 from realtime.protocol.rooms import ADMIN_DASHBOARD
 from realtime.redis.connection import connect_redis
 from realtime.redis.keys import Keys
+from realtime.resilience.breaker import make_breakers
 from realtime.resumption.redis import RedisResumableSessions
 from realtime.routing.routes import Router
 from realtime.server import make_server, settle_memory
@@ -70,7 +71,8 @@ class Pod:
             lambda: next(iter(self._broker.told()), None),
         )
         self._resumables = RedisResumableSessions(self._redis, keys, settings.recovery, self._id)
-        publisher = Publisher(self._broker, self._metrics)
+        breakers = make_breakers(settings.breaker, clock, self._metrics)
+        publisher = Publisher(self._broker, breakers.redis, self._metrics)
         routes = Router(settings.routing.low_stock_threshold)
 
         self._manager = BrokerManager(self._broker, self._id, clock, self._metrics)
@@ -102,6 +104,7 @@ class Pod:
         self._gateway = Gateway(
             self._attachment,
             self._broker,
+            breakers.redis,
             recovery,
             self._sessions,
             self._stats,
@@ -118,7 +121,7 @@ class Pod:
         self._intake: Intake | None = None
         if Role.INTAKE in settings.roles:
             client_id = f"realtime-{settings.pod.name}"
-            self._intake = Intake(settings.kafka, client_id, routes, publisher, self._broker, self._metrics)
+            self._intake = Intake(settings.kafka, client_id, routes, publisher, self._broker, breakers, self._metrics)
 
         api = make_api(
             settings.http,

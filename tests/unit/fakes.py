@@ -6,14 +6,23 @@ from typing import Any, NoReturn
 
 from realtime.broker.base import BrokerListener, Delivery, Missed, Outcome, Publication, RecordBatch
 from realtime.broker.place import Cursor, Place, Places
+from realtime.clock import Clock
 from realtime.errors import KafkaUnavailable, RedisUnavailable
 from realtime.intake.dead_letter import DeadLetter
 from realtime.presence.base import PodReport
 from realtime.protocol.disconnects import Closing
+from realtime.resilience.breaker import Breaker
+from realtime.settings import BreakerSettings
+from realtime.telemetry.metrics import Metrics
 
 # 2026-11-23T10:00:00.000Z
 NOON_MS = 1_795_428_000_000
 NOON = "2026-11-23T10:00:00.000Z"
+
+
+def a_breaker(clock: Clock | None = None, metrics: Metrics | None = None, **settings: Any) -> Breaker:
+    """Before a Redis that is there."""
+    return Breaker("redis", RedisUnavailable, BreakerSettings(**settings), clock or FakeClock(), metrics or Metrics())
 
 
 class FakeClock:

@@ -8,6 +8,7 @@ from realtime.broker.base import Broker, Outcome, Publication, RecordBatch
 from realtime.errors import DependencyError
 from realtime.events.envelope import Event
 from realtime.protocol.messages import Message, encode_packets
+from realtime.resilience.breaker import Breaker
 from realtime.resilience.retry import until_available
 from realtime.telemetry.metrics import Metrics
 
@@ -17,8 +18,9 @@ log = structlog.get_logger(__name__)
 class Publisher:
     """Publishes messages into rooms, on whatever pods these have members."""
 
-    def __init__(self, broker: Broker, metrics: Metrics) -> None:
+    def __init__(self, broker: Broker, breaker: Breaker, metrics: Metrics) -> None:
         self._broker = broker
+        self._breaker = breaker
         self._metrics = metrics
 
     @staticmethod
@@ -34,7 +36,7 @@ class Publisher:
 
         An attempt whose answer was lost does no harm: the position has moved with it, and the next one is skipped.
         """
-        outcome = await until_available(lambda: self._broker.publish_records(batch), self._note_failure)
+        outcome = await until_available(self._breaker, lambda: self._broker.publish_records(batch), self._note_failure)
         self._metrics.publications.labels("kafka").inc(outcome.published)
         return outcome
 
@@ -43,7 +45,8 @@ class Publisher:
 
         Raises `RedisUnavailable` at once: the caller waits for an answer, and may repeat itself safely.
         """
-        fresh = await self._broker.publish_once(self.prepare(event, messages), idempotency_key)
+        publications = self.prepare(event, messages)
+        fresh = await self._breaker.call(lambda: self._broker.publish_once(publications, idempotency_key))
         if fresh:
             self._metrics.publications.labels("rest").inc(len(messages))
         return fresh

@@ -21,6 +21,7 @@ from realtime.gateway.tokens import Credentials, TokenVerifier
 from realtime.limits.bucket import TokenBucket
 from realtime.protocol.commands import COMMANDS, Command
 from realtime.protocol.disconnects import TOKEN_EXPIRED, TOO_MANY_COMMANDS
+from realtime.resilience.breaker import Breaker
 from realtime.settings import AuthSettings, LimitSettings, SocketSettings
 from realtime.telemetry.metrics import Metrics
 
@@ -39,6 +40,7 @@ class Gateway:
         self,
         attachment: Attachment,
         broker: Broker,
+        redis: Breaker,
         recovery: Recovery,
         sessions: Sessions,
         stats: Stats,
@@ -50,6 +52,7 @@ class Gateway:
         metrics: Metrics,
     ) -> None:
         self._attachment = attachment
+        self._redis = redis
         self._sessions = sessions
         self._verifier = verifier
         self._recovery = recovery
@@ -68,8 +71,10 @@ class Gateway:
         try:
             session = self._admit(session_id, credentials)
             try:
+                # That a pod is slow says nothing of Redis, so the time limit is outside.
                 async with asyncio.timeout(self._join_timeout_seconds):
-                    await self._recovery.prepare(session, returning)
+                    # While Redis is away newcomers are sent to try again at once: thousands do not wait for it.
+                    await self._redis.call(lambda: self._recovery.prepare(session, returning))
             except TimeoutError:
                 raise RedisUnavailable("a client's rooms could not be joined in time") from None
         except BaseException as error:

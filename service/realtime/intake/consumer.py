@@ -14,6 +14,7 @@ from realtime.intake.connection import stop_client
 from realtime.intake.pipeline import Pipeline
 from realtime.intake.record import Partition
 from realtime.intake.worker import PartitionWorker
+from realtime.resilience.breaker import Breakers
 from realtime.resilience.retry import until_available
 from realtime.settings import KafkaSettings
 from realtime.telemetry.metrics import Metrics
@@ -43,12 +44,14 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         make_consumer: Callable[[], AIOKafkaConsumer],
         pipeline: Pipeline,
         broker: Broker,
+        breakers: Breakers,
         settings: KafkaSettings,
         metrics: Metrics,
     ) -> None:
         self._make_consumer = make_consumer
         self._pipeline = pipeline
         self._broker = broker
+        self._breakers = breakers
         self._settings = settings
         self._metrics = metrics
         self._consumer: AIOKafkaConsumer | None = None
@@ -65,7 +68,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def run(self) -> None:
         """Take in records until cancelled. Waits for Kafka for as long as it is away."""
-        consumer: AIOKafkaConsumer = await until_available(self._connect, self._note_failure)
+        consumer: AIOKafkaConsumer = await until_available(self._breakers.kafka, self._connect, self._note_failure)
         self._consumer = consumer
         try:
             async with asyncio.TaskGroup() as self._tasks:
@@ -114,6 +117,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._consumer,
                 self._pipeline,
                 self._broker,
+                self._breakers.redis,
                 self._metrics,
                 self._settings.batch_max_records,
             )

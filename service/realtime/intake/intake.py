@@ -15,6 +15,7 @@ from realtime.intake.consumer import GroupConsumer
 from realtime.intake.dead_letter import DeadLetterTopic
 from realtime.intake.decode import Decoder
 from realtime.intake.pipeline import Pipeline
+from realtime.resilience.breaker import Breakers
 from realtime.resilience.retry import until_available
 from realtime.routing.routes import Router
 from realtime.settings import KafkaSettings
@@ -38,6 +39,7 @@ class Intake:
         router: Router,
         publisher: Publisher,
         broker: Broker,
+        breakers: Breakers,
         metrics: Metrics,
     ) -> None:
         self._settings = settings
@@ -45,6 +47,7 @@ class Intake:
         self._router = router
         self._publisher = publisher
         self._broker = broker
+        self._breakers = breakers
         self._metrics = metrics
         self._producer: AIOKafkaProducer | None = None
         self._consumer: GroupConsumer | None = None
@@ -61,19 +64,21 @@ class Intake:
 
     async def run(self) -> None:
         """Take in records until cancelled. Waits for Kafka for as long as it is away."""
-        self._producer = await until_available(self._connect, self._note_failure)
+        self._producer = await until_available(self._breakers.kafka, self._connect, self._note_failure)
         event_types = {topic: event for event, topic in self._settings.topics.by_event().items()}
         pipeline = Pipeline(
             Decoder(event_types, self._settings.record_max_bytes),
             self._router,
             self._publisher,
             DeadLetterTopic(self._producer, self._settings.dead_letter_topic),
+            self._breakers.kafka,
             self._metrics,
         )
         self._consumer = GroupConsumer(
             lambda: make_consumer(self._settings, self._client_id),
             pipeline,
             self._broker,
+            self._breakers,
             self._settings,
             self._metrics,
         )

@@ -13,6 +13,7 @@ from realtime.errors import DependencyError, RecordError
 from realtime.intake.dead_letter import DeadLetter
 from realtime.intake.decode import Decoder
 from realtime.intake.record import Partition, Record
+from realtime.resilience.breaker import Breaker
 from realtime.resilience.retry import until_available
 from realtime.routing.routes import Router
 from realtime.telemetry.metrics import Metrics
@@ -41,12 +42,14 @@ class Pipeline:
         router: Router,
         publisher: Publisher,
         dead_letters: DeadLetters,
+        kafka: Breaker,
         metrics: Metrics,
     ) -> None:
         self._decoder = decoder
         self._router = router
         self._publisher = publisher
         self._dead_letters = dead_letters
+        self._kafka = kafka
         self._metrics = metrics
 
     async def handle(self, partition: Partition, after: int, records: Sequence[Record]) -> Outcome:
@@ -92,7 +95,7 @@ class Pipeline:
     async def _set_aside(self, letter: DeadLetter) -> None:
         self._metrics.events.labels(self._decoder.event_type(letter.record) or "unknown", "dead_letter").inc()
         log.warning("dead_letter", record=letter.record.place, code=letter.code, reason=letter.reason)
-        await until_available(lambda: self._dead_letters.send(letter), self._note_failure)
+        await until_available(self._kafka, lambda: self._dead_letters.send(letter), self._note_failure)
         self._metrics.dead_letters.labels(letter.code).inc()
 
     def _note_failure(self, error: DependencyError) -> None:

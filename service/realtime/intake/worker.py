@@ -12,6 +12,7 @@ from realtime.broker.base import NO_POSITION, Broker
 from realtime.errors import DependencyError
 from realtime.intake.pipeline import Pipeline
 from realtime.intake.record import Partition, Record
+from realtime.resilience.breaker import Breaker
 from realtime.resilience.retry import until_available
 from realtime.telemetry.metrics import Metrics
 
@@ -33,6 +34,7 @@ class PartitionWorker:
         consumer: AIOKafkaConsumer,
         pipeline: Pipeline,
         broker: Broker,
+        redis: Breaker,
         metrics: Metrics,
         batch_max_records: int,
     ) -> None:
@@ -42,6 +44,7 @@ class PartitionWorker:
         self._consumer = consumer
         self._pipeline = pipeline
         self._broker = broker
+        self._redis = redis
         self._metrics = metrics
         self._batch_max_records = batch_max_records
         self._handling_since: float | None = None
@@ -79,7 +82,7 @@ class PartitionWorker:
 
     async def _seek_to_position(self) -> None:
         key = (self.partition.topic, self.partition.number)
-        positions = await until_available(lambda: self._broker.positions([key]), self._note_failure)
+        positions = await until_available(self._redis, lambda: self._broker.positions([key]), self._note_failure)
         self.published_offset = positions[key]
         if self.published_offset != NO_POSITION:
             self._consumer.seek(self._topic_partition, self.published_offset + 1)

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 import stamina
 
 from realtime.errors import DependencyError
+from realtime.resilience.breaker import Breaker
 
 T = TypeVar("T")
 
@@ -13,11 +14,14 @@ FIRST_DELAY_SECONDS: Final = 0.1
 LONGEST_DELAY_SECONDS: Final = 5.0
 
 
-async def until_available(attempt: Callable[[], Awaitable[T]], on_failure: Callable[[DependencyError], None]) -> T:
+async def until_available(
+    breaker: Breaker, attempt: Callable[[], Awaitable[T]], on_failure: Callable[[DependencyError], None]
+) -> T:
     """Try until the dependency does its part; delays double from 0.1 to 5 s, each with up to as much jitter.
 
-    Never gives up: what waits behind it (a partition) is paused, not dropped. `on_failure` is told each failed attempt.
-    Other errors than `DependencyError` pass through at once.
+    Never gives up: what waits behind it (a partition) is paused, not dropped. While the breaker is open, one of all who
+    wait probes, and all go on as soon as it closes. `on_failure` is told each failed attempt. Other errors than
+    `DependencyError` pass through at once.
     """
     async for trial in stamina.retry_context(
         on=DependencyError,
@@ -28,9 +32,11 @@ async def until_available(attempt: Callable[[], Awaitable[T]], on_failure: Calla
         wait_jitter=FIRST_DELAY_SECONDS,
     ):
         with trial:
+            await breaker.until_askable()
             try:
-                return await attempt()
+                return await breaker.call(attempt)
             except DependencyError as error:
+                breaker.note_retry()
                 on_failure(error)
                 raise
     raise AssertionError("an endless retry has ended")

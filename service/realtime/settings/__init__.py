@@ -6,10 +6,19 @@ from realtime.settings.kafka import KafkaSettings, TopicSettings
 from realtime.settings.recovery import HistorySettings, OfflineSettings, PresenceSettings, RecoverySettings
 from realtime.settings.redis import RedisSettings
 from realtime.settings.redis_url import RedisUrl, Topology
-from realtime.settings.sections import LogSettings, PodSettings, Role, RoutingSettings, Settings, StatsSettings
+from realtime.settings.sections import (
+    BreakerSettings,
+    LogSettings,
+    PodSettings,
+    Role,
+    RoutingSettings,
+    Settings,
+    StatsSettings,
+)
 
 __all__ = [
     "AuthSettings",
+    "BreakerSettings",
     "DrainSettings",
     "HistorySettings",
     "HttpSettings",

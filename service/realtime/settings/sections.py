@@ -7,7 +7,7 @@ import platform
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from realtime.settings.clients import AuthSettings, DrainSettings, HttpSettings, LimitSettings, SocketSettings
@@ -42,6 +42,15 @@ class RoutingSettings(Section):
         10,
         ge=0,
         description="Stock at or below which admins are alerted, where the event names no `lowStockThreshold`.",
+    )
+
+
+class BreakerSettings(Section):
+    """When a dependency that is away (Redis, Kafka) is left alone for a moment."""
+
+    failures: PositiveInt = Field(5, description="Failures in a row after which it is not asked by everybody any more.")
+    open_seconds: PositiveFloat = Field(
+        1.0, description="How long it is left alone before one caller tries again, for all others."
     )
 
 
@@ -87,6 +96,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = Field(default_factory=LimitSettings)
     routing: RoutingSettings = Field(default_factory=RoutingSettings)
     drain: DrainSettings = Field(default_factory=DrainSettings)
+    breaker: BreakerSettings = Field(default_factory=BreakerSettings)
     stats: StatsSettings = Field(default_factory=StatsSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

@@ -132,6 +132,24 @@ class Metrics:
             "Since this pod last heard its own heartbeat through Redis.",
             registry=registry,
         )
+        self.retries = Counter(
+            "realtime_retries_total",
+            "Attempts that failed and are made again, by dependency (kafka, redis).",
+            ["dependency"],
+            registry=registry,
+        )
+        self.breaker_state = Gauge(
+            "realtime_breaker_state",
+            "0: closed, all is well; 1: half open, trying; 2: open, not asked for now. By dependency.",
+            ["dependency"],
+            registry=registry,
+        )
+        self.breaker_transitions = Counter(
+            "realtime_breaker_transitions_total",
+            "Times that a breaker changed into a state (closed, half_open, open), by dependency.",
+            ["dependency", "state"],
+            registry=registry,
+        )
         self.draining_sessions = Gauge(
             "realtime_draining_sessions",
             "Sessions that this pod, which is leaving, has still to send to other pods.",

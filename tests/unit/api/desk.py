@@ -19,7 +19,7 @@ from realtime.presence.memory import MemoryPodDirectory
 from realtime.routing.routes import Router
 from realtime.settings import AuthSettings, HistorySettings, HttpSettings, LimitSettings
 from realtime.telemetry.metrics import Metrics
-from unit.fakes import FakeAttachment, FakeClock
+from unit.fakes import FakeAttachment, FakeClock, a_breaker
 from unit.packets import read_packet
 
 ISSUER = Issuer.hs256()
@@ -63,7 +63,7 @@ class Desk:
             HttpSettings(body_max_bytes=BODY_MAX_BYTES, cors_origins=cors_origins),
             TokenVerifier(auth),
             stats,
-            Publisher(broker or MemoryBroker(self.hub, "pod"), self.metrics),
+            Publisher(broker or MemoryBroker(self.hub, "pod"), a_breaker(failures=1_000_000), self.metrics),
             router or Router(low_stock_threshold=10),
             self.clock,
             self.metrics,

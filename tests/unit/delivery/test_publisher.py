@@ -10,7 +10,7 @@ from realtime.events.envelope import Event
 from realtime.routing.routes import Router
 from realtime.telemetry.metrics import Metrics
 from unit.counts import count
-from unit.fakes import NOON_MS, AbsentBroker
+from unit.fakes import NOON_MS, AbsentBroker, a_breaker
 from unit.told import make_event
 
 STOCK = make_event("inventory.updated", productId="p-9", stock=50)
@@ -22,7 +22,7 @@ def publications(event: Event) -> list[Publication]:
 
 @pytest.fixture
 def publisher(hub: MemoryHub, metrics: Metrics) -> Publisher:
-    return Publisher(MemoryBroker(hub, "pod"), metrics)
+    return Publisher(MemoryBroker(hub, "pod"), a_breaker(), metrics)
 
 
 def test_a_publication_takes_along_what_pods_must_know() -> None:
@@ -51,12 +51,14 @@ async def test_what_is_published_for_rest_is_counted_once_for_its_key(publisher:
 
 async def test_a_rest_request_does_not_wait_for_redis(metrics: Metrics) -> None:
     with pytest.raises(RedisUnavailable):
-        await Publisher(AbsentBroker(), metrics).publish_event(STOCK, Router(10).route(STOCK), "key")
+        await Publisher(AbsentBroker(), a_breaker(), metrics).publish_event(STOCK, Router(10).route(STOCK), "key")
     assert count(metrics.publications) == 0
 
 
 @pytest.mark.usefixtures("retries_at_once")
 async def test_a_batch_waits_for_redis_and_each_attempt_is_counted(metrics: Metrics) -> None:
     with pytest.raises(RedisUnavailable):  # the tenth attempt is the last one in tests alone
-        await Publisher(AbsentBroker(), metrics).publish_records(RecordBatch("t", 0, NO_POSITION))
+        await Publisher(AbsentBroker(), a_breaker(failures=100), metrics).publish_records(
+            RecordBatch("t", 0, NO_POSITION)
+        )
     assert count(metrics.publish_failures, error="redis_unavailable") == 10

@@ -31,7 +31,7 @@ from realtime.settings import (
     SocketSettings,
 )
 from realtime.telemetry.metrics import Metrics
-from unit.fakes import FakeAttachment, FakeClock
+from unit.fakes import FakeAttachment, FakeClock, a_breaker
 
 ISSUER = Issuer.hs256()
 POD_ID = "pod-aaaa"
@@ -89,6 +89,7 @@ class Gatehouse:
         self.gateway = Gateway(
             self.attachment,
             self.broker,
+            a_breaker(self.clock, self.metrics),
             recovery,
             self.sessions,
             self.stats,

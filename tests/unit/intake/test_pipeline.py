@@ -19,7 +19,7 @@ from realtime.protocol.rooms import ADMIN_DASHBOARD
 from realtime.routing.routes import Router
 from realtime.telemetry.metrics import Metrics
 from unit.counts import count
-from unit.fakes import FakeDeadLetters
+from unit.fakes import FakeDeadLetters, a_breaker
 from unit.packets import read_packet
 from unit.records import make_decoder, make_record
 
@@ -64,7 +64,14 @@ def broker(hub: MemoryHub) -> ForgetfulBroker:
 @pytest.fixture
 def pipeline(broker: ForgetfulBroker, dead_letters: FakeDeadLetters, metrics: Metrics) -> Pipeline:
     router: Any = RouterWithABug()
-    return Pipeline(make_decoder(), router, Publisher(broker, metrics), dead_letters, metrics)
+    return Pipeline(
+        make_decoder(),
+        router,
+        Publisher(broker, a_breaker(failures=100), metrics),
+        dead_letters,
+        a_breaker(failures=100),
+        metrics,
+    )
 
 
 def order(offset: int, order_id: str | None = None, **fields: object) -> Record:

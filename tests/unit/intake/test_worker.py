@@ -14,7 +14,7 @@ from realtime.broker.memory import MemoryBroker, MemoryHub
 from realtime.intake.record import Partition, Record
 from realtime.intake.worker import PartitionWorker
 from realtime.telemetry.metrics import Metrics
-from unit.fakes import NOON_MS
+from unit.fakes import NOON_MS, a_breaker
 
 PARTITION = Partition("order.created", 3)
 KEY = TopicPartition("order.created", 3)
@@ -78,7 +78,7 @@ class Intake:
 
     async def take_in(self, consumer: FakeConsumer, pipeline: FakePipeline) -> PartitionWorker:
         fakes: Any = (consumer, pipeline)
-        worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(self._hub, "pod"), self._metrics, 500)
+        worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(self._hub, "pod"), a_breaker(), self._metrics, 500)
         worker.start(self._tasks)
         await consumer.is_empty.wait()
         await worker.stop(5)
@@ -169,7 +169,7 @@ async def test_a_worker_that_is_stopped_finishes_its_batch(hub: MemoryHub, metri
 
     has_begun = asyncio.Event()
     fakes: Any = (FakeConsumer([raw(0)], [raw(1)]), SlowPipeline())
-    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), metrics, 500)
+    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), a_breaker(), metrics, 500)
     async with asyncio.TaskGroup() as tasks:
         worker.start(tasks)
         await has_begun.wait()
@@ -190,7 +190,7 @@ async def test_a_worker_that_hangs_is_cut_off(
 
     has_begun = asyncio.Event()
     fakes: Any = (FakeConsumer([raw(0)]), HangingPipeline())
-    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), metrics, 500)
+    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), a_breaker(), metrics, 500)
     async with asyncio.TaskGroup() as tasks:
         worker.start(tasks)
         await has_begun.wait()

@@ -5,8 +5,11 @@ from typing import NoReturn
 
 import pytest
 
+from parts.waiting import eventually
 from realtime.errors import DependencyError, KafkaUnavailable, RedisUnavailable
+from realtime.resilience.breaker import State
 from realtime.resilience.retry import until_available
+from unit.fakes import FakeClock, a_breaker
 
 
 class Dependency:
@@ -30,7 +33,7 @@ def must_not_be_told(error: DependencyError) -> NoReturn:
 
 async def test_what_answers_at_once_is_asked_once() -> None:
     dependency = Dependency(failures=0)
-    assert await until_available(dependency.ask, must_not_be_told) == "answer"
+    assert await until_available(a_breaker(failures=1_000_000_000), dependency.ask, must_not_be_told) == "answer"
     assert dependency.attempts == 1
 
 
@@ -39,7 +42,12 @@ async def test_what_answers_at_once_is_asked_once() -> None:
 async def test_what_is_away_is_asked_until_it_answers_and_each_failure_is_told(error: type[DependencyError]) -> None:
     told: list[str] = []
     dependency = Dependency(failures=5, error=error)
-    assert await until_available(dependency.ask, lambda failure: told.append(str(failure))) == "answer"
+    assert (
+        await until_available(
+            a_breaker(failures=1_000_000_000), dependency.ask, lambda failure: told.append(str(failure))
+        )
+        == "answer"
+    )
     assert told == [f"attempt {number}" for number in range(1, 6)]
 
 
@@ -48,15 +56,34 @@ async def test_what_is_away_is_asked_until_it_answers_and_each_failure_is_told(e
 async def test_what_is_no_outage_passes_through_at_once(error: type[Exception]) -> None:
     dependency = Dependency(failures=1, error=error)
     with pytest.raises(error):
-        await until_available(dependency.ask, must_not_be_told)
+        await until_available(a_breaker(failures=1_000_000_000), dependency.ask, must_not_be_told)
     assert dependency.attempts == 1
 
 
 async def test_who_waits_for_a_dependency_can_be_cancelled() -> None:
     has_failed = asyncio.Event()
     dependency = Dependency(failures=1_000_000)
-    waiting = asyncio.create_task(until_available(dependency.ask, lambda _: has_failed.set()))
+    waiting = asyncio.create_task(
+        until_available(a_breaker(failures=1_000_000_000), dependency.ask, lambda _: has_failed.set())
+    )
     await has_failed.wait()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_while_a_breaker_is_open_one_of_many_probes_and_all_go_on_when_it_closes() -> None:
+    clock, failures = FakeClock(), 3
+    breaker = a_breaker(clock, failures=failures, open_seconds=1_000)
+    dependency = Dependency(failures=failures + 1)
+    waiting = [asyncio.create_task(until_available(breaker, dependency.ask, lambda _: None)) for _ in range(50)]
+    await eventually(lambda: breaker.state is State.OPEN, 5, "the breaker opens")
+    attempts_until_open = dependency.attempts
+    clock.advance(1_000)
+    breaker._changed.set()  # as the timer would
+    await eventually(lambda: dependency.attempts > attempts_until_open, 5, "somebody probes")
+    assert dependency.attempts == attempts_until_open + 1
+    clock.advance(1_000)
+    breaker._changed.set()
+    assert await asyncio.gather(*waiting) == ["answer"] * 50
+    assert breaker.state is State.CLOSED

@@ -16,7 +16,7 @@ from unit.counts import count
 
 COLLECTORS: dict[str, Collector] = {name: value for name, value in vars(Metrics()).items() if name != "registry"}
 FAMILIES: dict[str, Metric] = {name: next(iter(collector.collect())) for name, collector in COLLECTORS.items()}
-UNITS = ("seconds", "bytes", "records", "partitions", "connections", "sessions", "ratio")
+UNITS = ("seconds", "bytes", "records", "partitions", "connections", "sessions", "ratio", "state")
 UNCOUNTABLE = {"user", "user_id", "room", "event_id", "id", "sid", "socket_id", "session", "offset", "product", "order"}
 
 

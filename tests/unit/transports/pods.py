@@ -35,7 +35,7 @@ from realtime.transports.socketio.attachment import SocketIOAttachment
 from realtime.transports.socketio.handlers import register_handlers
 from realtime.transports.socketio.manager import BrokerManager
 from realtime.transports.socketio.server import make_engine, make_socketio_server
-from unit.fakes import FakeClock
+from unit.fakes import FakeClock, a_breaker
 
 ISSUER = Issuer.hs256()
 TURNS = 30
@@ -93,6 +93,7 @@ class SocketPod:
         self.gateway = Gateway(
             self.attachment,
             self.broker,
+            a_breaker(),
             recovery,
             self.sessions,
             stats,
