@@ -1,8 +1,8 @@
 """A circuit breaker: who is away is not asked by everybody all the time.
 
-No library lets exactly one probe through a half-open breaker while the others wait for its outcome (`circuitbreaker`,
-`pybreaker` and `purgatory` let every caller through, or fail them); but that keeps a Redis that comes back from being met
-by all partitions of all pods at once.
+No library lets one probe alone through a half-open breaker while the others wait for its outcome (`circuitbreaker`,
+`pybreaker` and `purgatory` let every caller through, or fail them); and a Redis that comes back must not be met by all
+partitions of all pods at once.
 """
 
 import asyncio
