@@ -182,6 +182,8 @@ class Pod:
             checks["kafka"] = "not the role of this pod"
         elif not joined:
             checks["kafka"] = "waiting for Kafka to give this pod its share of the partitions"
+        elif self._intake.trouble is not None:
+            checks["kafka"] = self._intake.trouble
         if self._is_leaving:
             checks["leaving"] = "this pod is leaving"
         return Health(

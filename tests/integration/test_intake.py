@@ -1,6 +1,7 @@
 """From Kafka into rooms: what is poison is set aside, what is good arrives, and no outage loses anything."""
 
 import json
+from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
@@ -246,3 +247,54 @@ async def test_a_pod_that_leaves_while_kafka_is_away_still_moves_its_sockets(
     assert await pod.terminate() == 0, pod.log_tail(60)
     await client.wait_for_event("server:draining")
     assert "sessions_moved" in pod.log.read_text(), pod.log_tail()
+
+
+async def test_a_pod_that_can_publish_nothing_leaves_its_partitions_until_it_finds_redis_again(
+    start_pod: StartPod, own_redis: RedisServer, topics: Topics
+) -> None:
+    pod = await start_pod(
+        REALTIME_REDIS__URL=own_redis.url,
+        REALTIME_REDIS__COMMAND_TIMEOUT_SECONDS="1",
+        REALTIME_KAFKA__RELEASE_AFTER_SECONDS="1",
+        roles="intake",
+    )
+    await topics.produce("order.updated", order(0), partition=0)
+
+    async def published() -> float:
+        return await total(pod, "realtime_events_total", outcome="published")
+
+    await eventually(lambda: _is(published, 1), 10, "the first is published")
+    own_redis.pause()
+    await topics.produce("order.updated", order(1), partition=0)
+
+    async def has_left() -> bool:
+        restarts = await total(pod, "realtime_kafka_consumer_restarts_total", reason="held_up")
+        return restarts == 1 and await total(pod, "realtime_kafka_assigned_partitions") == 0
+
+    await eventually(has_left, 20, "others may have its partitions")
+    own_redis.resume()
+    # The frozen Redis may have taken the second after all; then it is not published again, and not counted.
+    await topics.produce("order.updated", order(2), partition=0)
+
+    async def goes_on() -> bool:
+        return await published() >= 2
+
+    await eventually(goes_on, 20, "it goes on")
+    assert await total(pod, "realtime_kafka_assigned_partitions") == 18
+
+
+async def test_a_pod_that_the_group_tells_nothing_begins_anew_and_says_so(start_pod: StartPod) -> None:
+    # The group waits for a member that is frozen until its session has timed out, and tells nobody anything.
+    frozen = await start_pod(REALTIME_KAFKA__SESSION_TIMEOUT_SECONDS="20", roles="intake")
+    frozen.stop_the_world()
+    waiting = await start_pod(
+        REALTIME_KAFKA__SESSION_TIMEOUT_SECONDS="6",
+        REALTIME_KAFKA__NO_ASSIGNMENT_RESTART_SECONDS="7",
+        roles="intake",
+    )
+    assert await total(waiting, "realtime_kafka_consumer_restarts_total", reason="no_assignment") >= 1
+    assert await total(waiting, "realtime_kafka_assigned_partitions") == 18
+
+
+async def _is(measured: Callable[[], Awaitable[float]], expected: float) -> bool:
+    return await measured() == expected

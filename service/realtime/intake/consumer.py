@@ -13,6 +13,7 @@ from realtime.errors import DependencyError, KafkaUnavailable
 from realtime.intake.connection import stop_client
 from realtime.intake.pipeline import Pipeline
 from realtime.intake.record import Partition
+from realtime.intake.watchdog import GivenUp, Watchdog
 from realtime.intake.worker import PartitionWorker
 from realtime.resilience.breaker import Breakers
 from realtime.resilience.retry import until_available
@@ -29,6 +30,12 @@ STOP_CONSUMER_SECONDS = 5.0
 COMMIT_TIMEOUT_SECONDS = 2.0
 # A batch that is under way longer than this waits for Redis or for the dead-letter topic.
 WAITING_AFTER_SECONDS = 1.0
+# Trouble is told once it has lasted so long: a rebalance takes a moment.
+TELL_AFTER_SECONDS = 10.0
+# aiokafka answers at once, except in a rebalance.
+LOOK_SECONDS = 0.5
+# Nothing is ever fetched of it; to ask for it is how a consumer tells its errors.
+NO_PARTITION = TopicPartition("none", 0)
 
 
 class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -58,6 +65,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._tasks: asyncio.TaskGroup | None = None
         self._workers: dict[Partition, PartitionWorker] = {}
         self._committed: dict[Partition, int] = {}
+        self._watchdog = Watchdog(settings)
         self._is_stopping = False
         self.has_joined = False  # once: the group has given this pod its share, be it empty
 
@@ -66,25 +74,66 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """Partitions that this pod takes in now."""
         return len(self._workers)
 
+    @property
+    def trouble(self) -> str | None:
+        """What is the matter, for people; None while nothing is."""
+        if (unassigned_seconds := self._watchdog.unassigned_seconds()) > TELL_AFTER_SECONDS:
+            return f"without an assignment for {unassigned_seconds:.0f} s"
+        if (waits_for_seconds := self._longest_wait_seconds()) > TELL_AFTER_SECONDS:
+            return f"a batch has been waiting for {waits_for_seconds:.0f} s to be published"
+        return None
+
     async def run(self) -> None:
-        """Take in records until cancelled. Waits for Kafka for as long as it is away."""
-        consumer: AIOKafkaConsumer = await until_available(self._breakers.kafka, self._connect, self._note_failure)
-        self._consumer = consumer
-        try:
+        """Take in records until cancelled. Waits for Kafka and Redis for as long as they are away."""
+        while True:
+            # Nobody takes partitions that it could publish nothing of; others may have a way to Redis.
+            await until_available(self._breakers.redis, self._find_redis, self._note_failure)
+            self._consumer = await until_available(self._breakers.kafka, self._connect, self._note_failure)
             async with asyncio.TaskGroup() as self._tasks:
-                consumer.subscribe(topics=list(self._settings.topics.by_event().values()), listener=self)
-                while True:
-                    await asyncio.sleep(self._settings.commit_interval_seconds)
-                    await self._commit(self._workers.values())
-        finally:
-            self._tasks = None
+                reason = await self._take_in(self._consumer)
+            log.error("consumer_given_up", reason=reason, help="It is made anew.")
+            self._metrics.consumer_restarts.labels(reason).inc()
+
+    async def _take_in(self, consumer: AIOKafkaConsumer) -> GivenUp:
+        self._watchdog.begin()
+        consumer.subscribe(topics=list(self._settings.topics.by_event().values()), listener=self)
+        while True:
+            await asyncio.sleep(self._settings.commit_interval_seconds)
+            await self._commit(self._workers.values())
+            reason = await self._look_after(consumer)
+            if reason is not None and not self._is_stopping:
+                await self._let_go(list(self._workers), 0 if reason is GivenUp.HELD_UP else FINISH_BATCH_SECONDS)
+                await stop_client(consumer, STOP_CONSUMER_SECONDS)
+                return reason
+
+    async def _look_after(self, consumer: AIOKafkaConsumer) -> GivenUp | None:
+        """Ask the consumer for its errors, and tell it that it is in use: else it leaves the group after five minutes
+        in which nothing was fetched, because there is no partition for it or because Redis is away.
+        """  # noqa: D205 - one sentence
+        try:
+            with contextlib.suppress(TimeoutError):  # a rebalance, which it waits for
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await consumer.getmany(NO_PARTITION, timeout_ms=0)
+        except KafkaError as error:
+            # Forbidden, perhaps, or a coordinator that is moving; having been told, the consumer tries again.
+            log.warning("consumer_failed", error=repr(error))
+            self._watchdog.failed()
+        else:
+            self._watchdog.works()
+        return self._watchdog.verdict(self._longest_wait_seconds())
+
+    def _longest_wait_seconds(self) -> float:
+        return max((worker.waits_for_seconds() for worker in self._workers.values()), default=0.0)
+
+    async def _find_redis(self) -> None:
+        await self._broker.positions([(self._settings.topics.order_updated, 0)])
 
     async def stop(self) -> None:
         """Finish the batches under way, commit, and leave the group. Call it before `run` is cancelled."""
         self._is_stopping = True
         if self._consumer is None:
             return
-        await self._let_go(list(self._workers))
+        await self._let_go(list(self._workers), FINISH_BATCH_SECONDS)
         # If that fails, the group gives the partitions to others when the session times out.
         await stop_client(self._consumer, STOP_CONSUMER_SECONDS)
 
@@ -103,12 +152,14 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """The group takes partitions away: finish and commit what is under way."""
         log.info("partitions_revoked", partitions=len(revoked))
-        await self._let_go([_partition(tp) for tp in revoked])
+        await self._let_go([_partition(tp) for tp in revoked], FINISH_BATCH_SECONDS)
+        self._watchdog.begin()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """The group gives partitions, perhaps none."""
         log.info("partitions_assigned", partitions=len(assigned))
         self.has_joined = True
+        self._watchdog.assigned()
         if self._tasks is None or self._consumer is None or self._is_stopping:
             return
         for partition in map(_partition, assigned):
@@ -125,10 +176,10 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             worker.start(self._tasks)
         self._metrics.assigned_partitions.set(len(self._workers))
 
-    async def _let_go(self, partitions: Iterable[Partition]) -> None:
+    async def _let_go(self, partitions: Iterable[Partition], finish_seconds: float) -> None:
         workers = [worker for p in partitions if (worker := self._workers.pop(p, None)) is not None]
         if workers:
-            await asyncio.gather(*(worker.stop(FINISH_BATCH_SECONDS) for worker in workers))
+            await asyncio.gather(*(worker.stop(finish_seconds) for worker in workers))
             await self._commit(workers)
         for worker in workers:
             self._committed.pop(worker.partition, None)

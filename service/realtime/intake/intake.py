@@ -58,6 +58,11 @@ class Intake:
         return self._consumer is not None and self._consumer.has_joined
 
     @property
+    def trouble(self) -> str | None:
+        """What is the matter, for people; None while nothing is."""
+        return None if self._consumer is None else self._consumer.trouble
+
+    @property
     def assigned_partitions(self) -> int:
         """Partitions that this pod takes in now."""
         return 0 if self._consumer is None else self._consumer.assigned_partitions

@@ -86,12 +86,24 @@ class KafkaSettings(Section):
     )
     commit_interval_seconds: PositiveFloat = Field(1.0, description="Time between two commits of published offsets.")
 
+    no_assignment_restart_seconds: PositiveFloat = Field(
+        120.0,
+        description="A consumer that the group tells nothing for so long is made anew.",
+    )
+    release_after_seconds: PositiveFloat = Field(
+        30.0,
+        description="A pod that can publish nothing for so long leaves its partitions to others, until it finds Redis.",
+    )
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.security_protocol.startswith("SASL") and (self.sasl_username is None or self.sasl_password is None):
             raise ValueError(f"security_protocol {self.security_protocol} needs sasl_username and sasl_password")
         if self.heartbeat_interval_seconds * 2 > self.session_timeout_seconds:
             raise ValueError("session_timeout_seconds must be at least twice heartbeat_interval_seconds")
+        if self.no_assignment_restart_seconds <= self.session_timeout_seconds:
+            # A group waits that long for members that do not answer before it tells the others anything.
+            raise ValueError("no_assignment_restart_seconds must be above session_timeout_seconds")
         if self.dead_letter_topic in self.topics.by_event().values():
             # A dead letter would come back as a record, and so without end.
             raise ValueError("dead_letter_topic must not be a topic of events")

@@ -150,6 +150,12 @@ class Metrics:
             ["dependency", "state"],
             registry=registry,
         )
+        self.consumer_restarts = Counter(
+            "realtime_kafka_consumer_restarts_total",
+            "Times that the Kafka client was given up and made anew, by reason (no_assignment, failed, held_up).",
+            ["reason"],
+            registry=registry,
+        )
         self.draining_sessions = Gauge(
             "realtime_draining_sessions",
             "Sessions that this pod, which is leaving, has still to send to other pods.",

@@ -1,0 +1,65 @@
+"""A consumer that cannot do its work any more is given up; one that only waits is not."""
+
+import pytest
+from pydantic import ValidationError
+
+from realtime.intake.watchdog import MAX_FAILURES, GivenUp, Watchdog
+from realtime.settings import KafkaSettings
+from unit.fakes import FakeClock
+
+SETTINGS = KafkaSettings(no_assignment_restart_seconds=60, release_after_seconds=30)
+
+
+@pytest.fixture
+def watchdog(clock: FakeClock) -> Watchdog:
+    watchdog = Watchdog(SETTINGS, clock.monotonic_seconds)
+    watchdog.begin()
+    return watchdog
+
+
+def test_who_is_not_told_its_share_in_time_is_given_up(watchdog: Watchdog, clock: FakeClock) -> None:
+    clock.advance(60)
+    assert watchdog.verdict(0) is None
+    clock.advance(1)
+    assert watchdog.verdict(0) is GivenUp.NO_ASSIGNMENT
+    assert watchdog.unassigned_seconds() == 61
+
+
+def test_who_has_its_share_be_it_empty_may_have_it_for_ever(watchdog: Watchdog, clock: FakeClock) -> None:
+    watchdog.assigned()
+    clock.advance(1_000_000)
+    assert watchdog.verdict(0) is None
+    assert watchdog.unassigned_seconds() == 0
+
+
+def test_a_rebalance_that_never_ends_is_no_share(watchdog: Watchdog, clock: FakeClock) -> None:
+    watchdog.assigned()
+    clock.advance(1_000)
+    watchdog.begin()
+    clock.advance(61)
+    assert watchdog.verdict(0) is GivenUp.NO_ASSIGNMENT
+
+
+def test_an_error_now_and_then_is_no_reason_and_one_after_the_other_is(watchdog: Watchdog) -> None:
+    watchdog.assigned()
+    for _ in range(10):
+        for _ in range(MAX_FAILURES - 1):
+            watchdog.failed()
+        assert watchdog.verdict(0) is None
+        watchdog.works()
+    for _ in range(MAX_FAILURES):
+        watchdog.failed()
+    assert watchdog.verdict(0) is GivenUp.FAILED
+    watchdog.begin()
+    assert watchdog.verdict(0) is None
+
+
+def test_who_can_publish_nothing_leaves_its_partitions_to_others(watchdog: Watchdog) -> None:
+    watchdog.assigned()
+    assert watchdog.verdict(30) is None
+    assert watchdog.verdict(30.1) is GivenUp.HELD_UP
+
+
+def test_the_group_may_be_slow_before_the_watchdog_is_not() -> None:
+    with pytest.raises(ValidationError, match="must be above session_timeout_seconds"):
+        KafkaSettings(session_timeout_seconds=60, no_assignment_restart_seconds=60)
