@@ -9,8 +9,8 @@ import structlog
 import realtime
 from realtime.api.app import make_api
 from realtime.api.health import Health
-from realtime.broker.redis import RedisBroker
 from realtime.broker.redis_subscriber import DEAF_AFTER_HEARTBEATS
+from realtime.broker.sharded import compose, make_redis_brokers
 from realtime.clock import SystemClock
 from realtime.delivery.publisher import Publisher
 from realtime.errors import RedisUnavailable
@@ -23,9 +23,9 @@ from realtime.gateway.tokens import TokenVerifier
 from realtime.intake.intake import Intake
 from realtime.limits.bucket import TokenBucket
 from realtime.presence.redis import RedisPodDirectory
-from realtime.presence.redis_devices import RedisPresence
+from realtime.presence.sharded import make_redis_presence
 from realtime.protocol.rooms import ADMIN_DASHBOARD
-from realtime.redis.connection import connect_redis
+from realtime.redis.connection import connect_shards
 from realtime.redis.keys import Keys
 from realtime.resilience.breaker import make_breakers
 from realtime.resumption.redis import RedisResumableSessions
@@ -58,19 +58,21 @@ class Pod:
         self._is_leaving = False
         clock, self._metrics = SystemClock(), Metrics()
 
-        self._redis = connect_redis(settings.redis)
-        self._broker = RedisBroker(self._redis, settings.redis, settings.history, self._id)
-        keys = Keys(settings.redis.key_prefix)
-        self._directory = RedisPodDirectory(self._redis, keys)
-        self._presence = RedisPresence(
-            self._redis,
-            keys,
+        redis = connect_shards(settings.redis)
+        brokers = make_redis_brokers(redis, settings.redis, settings.history, self._id)
+        self._broker = compose(brokers)
+        self._presence = make_redis_presence(
+            redis,
+            settings.redis.key_prefix,
             settings.presence,
             settings.history,
             self._id,
-            lambda: next(iter(self._broker.told()), None),
+            [broker.place for broker in brokers],
         )
-        self._resumables = RedisResumableSessions(self._redis, keys, settings.recovery, self._id)
+        # Of these there is little, and they compare no places of rooms: the first shard keeps all of them.
+        keys = Keys(settings.redis.key_prefix)
+        self._directory = RedisPodDirectory(redis[0], keys)
+        self._resumables = RedisResumableSessions(redis[0], keys, settings.recovery, self._id)
         breakers = make_breakers(settings.breaker, clock, self._metrics)
         publisher = Publisher(self._broker, breakers.redis, self._metrics)
         routes = Router(settings.routing.low_stock_threshold)

@@ -127,7 +127,8 @@ def compare(model: Model, pods: Sequence[ListeningPod], rooms: Sequence[str]) ->
     for pod in pods:
         heard = [(d.packet.decode(), d.room) for d in pod.deliveries]
         assert len(heard) == len(set(heard)), "something was heard twice"
-        turned_around = [(a, b) for a, b in itertools.pairwise(pod.deliveries) if a.offset > b.offset]
+        by_epoch = sorted(pod.deliveries, key=lambda delivery: delivery.epoch)  # keeps the order in each
+        turned_around = [(a, b) for a, b in itertools.pairwise(by_epoch) if a.epoch == b.epoch and a.offset > b.offset]
         assert turned_around == [], "something was turned around"
         must = {(m.packet, room) for m in messages.values() for room in m.rooms if model.must_hear(pod.id, room, m)}
         assert must - set(heard) == set(), "something was lost"

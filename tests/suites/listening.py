@@ -10,6 +10,7 @@ from typing import Protocol, Self
 from parts.waiting import eventually
 from realtime.broker.base import Broker, Delivery, Publication, PublishedRecord, RecordBatch
 from realtime.broker.redis import RedisBroker
+from realtime.broker.sharded import ShardedBroker
 from realtime.errors import RedisUnavailable
 
 PATIENCE_SECONDS = 10.0
@@ -101,15 +102,17 @@ class ListeningPod:
 
     async def has_heard_all(self) -> None:
         """Wait until it has been told all that was published before this call: a signal comes in order behind it."""
-        fence = f"fence {next(_fences)}".encode()
+        shards = self.broker.shards if isinstance(self.broker, ShardedBroker) else [self.broker]
+        fences = {f"fence {next(_fences)}".encode(): shard for shard in shards}
         until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
-        while fence not in self.ears.heard:
+        while unheard := fences.keys() - set(self.signals):
             assert asyncio.get_running_loop().time() < until, f"pod {self.id} does not hear its fence"
             with contextlib.suppress(RedisUnavailable):  # a deaf pod loses it; then another one is sent
-                await self.broker.signal_pod(self.id, fence)
+                for fence in unheard:
+                    await fences[fence].signal_pod(self.id, fence)
             with contextlib.suppress(AssertionError):
-                await eventually(lambda: fence in self.ears.heard, 0.2, "the fence")
-        self.ears.heard = [heard for heard in self.ears.heard if heard != fence]
+                await eventually(lambda: not fences.keys() - set(self.signals), 0.2, "the fences")
+        self.ears.heard = [heard for heard in self.ears.heard if heard not in fences]
 
     async def hears(self, packet: str) -> None:
         await eventually(lambda: packet in self.packets(), PATIENCE_SECONDS, f"pod {self.id} hears {packet}")

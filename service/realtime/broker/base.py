@@ -23,8 +23,8 @@ NO_POSITION: Final = -1
 class Publication:
     """One message on its way into rooms: a finished Socket.IO packet, and what pods must know beside it.
 
-    Who is in several of `rooms` receives it once. `occurred_ms` is when its event happened (Unix time in milliseconds),
-    for measuring how late it is.
+    Who is in several of `rooms` receives it once, and who is in one of `except_rooms` otherwise. `occurred_ms` is when
+    its event happened (Unix time in milliseconds), for measuring how late it is.
     """
 
     packet: bytes
@@ -32,6 +32,7 @@ class Publication:
     occurred_ms: int
     conflation_key: str | None = None
     traceparent: str | None = None
+    except_rooms: tuple[str, ...] = ()
 
 
 class Delivery(NamedTuple):

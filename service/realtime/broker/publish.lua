@@ -17,19 +17,20 @@
 --                           =<room>           the same message into another room, with bytes of its own: they name
 --                                             the rooms before
 --
--- Returns {status, position, messages published, records skipped}; status is 'ok', 'behind' or 'repeated'.
+-- Returns {status, position, messages published, position before}; status is 'ok', 'behind' or 'repeated'.
 
 local guard_kind, guard_value = ARGV[1], ARGV[2]
-local position = -1
+local position, before = -1, -1
 
 if guard_kind == 'position' then
   position = tonumber(redis.call('GET', KEYS[3]) or -1)
+  before = position
   if position < tonumber(guard_value) then
-    return {'behind', position, 0, 0}
+    return {'behind', position, 0, before}
   end
 elseif guard_kind == 'once' then
   if not redis.call('SET', KEYS[3], '1', 'NX', 'EX', guard_value) then
-    return {'repeated', -1, 0, 0}
+    return {'repeated', -1, 0, -1}
   end
 end
 
@@ -49,7 +50,7 @@ local room_prefix, history_prefix = ARGV[4], ARGV[5]
 local history_length, retention_ms, publish = ARGV[6], tonumber(ARGV[7]), ARGV[8]
 local call, byte, sub, format = redis.call, string.byte, string.sub, string.format
 local RECORD, MESSAGE = byte('@'), byte('+')
-local published, skipped = 0, 0
+local published = 0
 local refreshed = {}
 local skip, id, head = false, nil, nil
 
@@ -60,9 +61,7 @@ while at <= last do
   if kind == RECORD then
     local record_offset = tonumber(room)
     skip = record_offset <= position
-    if skip then
-      skipped = skipped + 1
-    else
+    if not skip then
       position = record_offset
     end
     at = at + 1
@@ -96,4 +95,4 @@ end
 if guard_kind == 'position' then
   redis.call('SET', KEYS[3], format('%d', position))
 end
-return {'ok', position, published, skipped}
+return {'ok', position, published, before}

@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from itertools import chain, groupby, islice
 from typing import Final, NamedTuple
@@ -58,7 +59,8 @@ def _kind(asked: _Asked) -> tuple[int, float]:
     return asked.max_messages, asked.max_age_seconds
 
 
-def _newest(deliveries: Sequence[Delivery], up_to: Cursor, most: int) -> Missed:
+def newest_of(deliveries: Sequence[Delivery], up_to: Cursor, most: int) -> Missed:
+    """Keep the newest messages, of those that are given in order."""
     offsets = list(dict.fromkeys(delivery.offset for delivery in deliveries))
     if len(offsets) <= most:
         return Missed(deliveries, up_to)
@@ -94,13 +96,18 @@ class RedisBroker:
 
     async def publish_records(self, batch: RecordBatch) -> Outcome:
         """See `Broker.publish_records`."""
+        outcome, before = await self.publish_behind(batch)
+        return replace(outcome, skipped_records=count_skipped(batch, before))
+
+    async def publish_behind(self, batch: RecordBatch) -> tuple[Outcome, int]:
+        """Do as `publish_records`, but count no skipped records: also return the position that was there before."""
         messages: list[bytes | str] = []
         for record in batch.records:
             messages.append(b"@%d" % record.offset)
             _write_messages(record.publications, messages)
         guard = self._keys.position(batch.topic, batch.partition)
-        status, position, published, skipped = await self._publish("position", guard, batch.after, messages)
-        return Outcome(position, behind=status == b"behind", published=published, skipped_records=skipped)
+        status, position, published, before = await self._publish("position", guard, batch.after, messages)
+        return Outcome(position, behind=status == b"behind", published=published), before
 
     async def publish_once(self, publications: Sequence[Publication], idempotency_key: str | None = None) -> bool:
         """See `Broker.publish_once`."""
@@ -111,6 +118,11 @@ class RedisBroker:
         seconds = self._history_settings.idempotency_key_seconds
         status, *_ = await self._publish(kind, guard, seconds, messages)
         return bool(status == b"ok")
+
+    async def has_used(self, idempotency_key: str) -> bool:
+        """Whether something was published with this key. Raises `RedisUnavailable`."""
+        with redis_errors("look for a key"):
+            return bool(await self._client.exists(self._keys.idempotency(idempotency_key)))
 
     async def _publish(
         self, guard_kind: str, guard: str, guard_value: int, messages: list[bytes | str]
@@ -128,8 +140,8 @@ class RedisBroker:
             *messages,
         ]
         with redis_errors("publish"):
-            status, position, published, skipped = await self._script(keys=keys, args=arguments)
-        return status, position, published, skipped
+            status, position, published, before = await self._script(keys=keys, args=arguments)
+        return status, position, published, before
 
     async def positions(self, partitions: Collection[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
         """See `Broker.positions`."""
@@ -142,7 +154,7 @@ class RedisBroker:
 
     async def missed(self, after: Mapping[str, Cursor], max_messages: int) -> Missed:
         """See `Broker.missed`."""
-        epoch = self._epoch_among(after.values())
+        epoch = await self._epoch_among(after.values())
         offsets = {room: offset for room, cursor in after.items() if (offset := cursor.in_epoch(epoch)) is not None}
         retention_ms = self._history_settings.retention_seconds * 1_000
         up_to, gap, by_room = await self._read("all", list(offsets.items()), epoch, max_messages, retention_ms)
@@ -157,7 +169,7 @@ class RedisBroker:
         return await self._asked.ask(_Asked(tuple(dict.fromkeys(rooms)), after, max_messages, max_age_seconds))
 
     async def _answer(self, asked: Sequence["_Asked"]) -> Sequence[Missed]:
-        epoch = self._epoch_among([one.after for one in asked if one.after is not None])
+        epoch = await self._epoch_among([one.after for one in asked if one.after is not None])
         answers: dict[_Asked, Missed] = {}
         for (most, max_age_seconds), alike in groupby(sorted(set(asked), key=_kind), key=_kind):
             each = list(alike)
@@ -168,15 +180,18 @@ class RedisBroker:
                 rooms = iter(by_room)
                 for one in together:
                     found = chain.from_iterable(islice(rooms, len(one.rooms)))
-                    answers[one] = _newest(sorted(found, key=wire.order), up_to, most)
+                    answers[one] = newest_of(sorted(found, key=wire.order), up_to, most)
         return [answers[one] for one in asked]
 
-    def _epoch_among(self, cursors: Collection[Cursor]) -> str:
+    async def _epoch_among(self, cursors: Iterable[Cursor]) -> str:
         """Which of the cursors' places are ours: those of the epoch that this pod hears."""
         told = self._subscriber.told.place
         if told is not None:
             return told.epoch
-        return next((place.epoch for cursor in cursors for place in cursor), "")
+        epochs = {place.epoch for cursor in cursors for place in cursor}
+        if len(epochs) > 1:  # of several shards, or of several times
+            return (await self.newest_place()).epoch
+        return next(iter(epochs), "")
 
     async def _read(
         self, what: str, after: Sequence[tuple[str, int]], epoch: str, most: int, age_ms: int
@@ -212,8 +227,12 @@ class RedisBroker:
 
     def told(self) -> Cursor:
         """See `Broker.told`."""
-        place = self._subscriber.told.place
+        place = self.place()
         return Cursor(()) if place is None else Cursor((place,))
+
+    def place(self) -> Place | None:
+        """The only place of `told`, if it is known."""
+        return self._subscriber.told.place
 
     def told_in(self, room: str) -> Place:
         """See `Broker.told_in`."""
@@ -222,6 +241,10 @@ class RedisBroker:
     def cursor_at(self, delivery: Delivery) -> str:
         """See `Broker.cursor_at`."""
         return f"{delivery.epoch}:{delivery.offset}"
+
+    async def newest_place(self) -> Place:
+        """Where publishing has come to now. Raises `RedisUnavailable`."""
+        return await self._subscriber.newest()
 
     async def until_told(self, cursor: Cursor) -> None:
         """See `Broker.until_told`."""
@@ -257,12 +280,22 @@ class RedisBroker:
         return self._subscriber.heard_seconds_ago()
 
 
+def count_skipped(batch: RecordBatch, before: int) -> int:
+    """Count a batch's records that were published before; `before` is the position that they met."""
+    if not batch.records or batch.records[0].offset > before or before < batch.after:
+        return 0
+    return sum(record.offset <= before for record in batch.records)
+
+
 def _write_messages(publications: Sequence[Publication], messages: list[bytes | str]) -> None:
     """Append publications as the script reads them."""
     for publication in publications:
         if len(publication.rooms) == 1:
-            messages += ("+" + publication.rooms[0], wire.encode(publication))
+            messages += ("+" + publication.rooms[0], wire.encode(publication, publication.except_rooms))
         else:
             rooms = tuple(dict.fromkeys(publication.rooms))  # a stream takes an offset once
             for number, room in enumerate(rooms):
-                messages += (("=" if number else "+") + room, wire.encode(publication, rooms[:number]))
+                messages += (
+                    ("=" if number else "+") + room,
+                    wire.encode(publication, publication.except_rooms + rooms[:number]),
+                )

@@ -211,7 +211,7 @@ class RedisSubscriber:
 
     async def _begin(self, rooms: Sequence[str]) -> None:
         # Asked for since the rooms are: all that is published once `subscribe` has returned lies behind it.
-        newest = await self._newest()
+        newest = await self.newest()
         for room in rooms:
             subscription = self._rooms.get(room)
             if subscription is not None:
@@ -223,7 +223,8 @@ class RedisSubscriber:
         if subscription.room in self._answered and subscription.epoch is not None and not subscription.ready.done():
             subscription.ready.set_result(None)
 
-    async def _newest(self) -> Place:
+    async def newest(self) -> Place:
+        """Up to where has been published, and nothing will be before. Raises `RedisUnavailable`."""
         with redis_errors("read the newest offset"):
             place, _ = await self._ask_newest()
         return place
@@ -304,7 +305,7 @@ class RedisSubscriber:
         log.info("redis_subscribed", rooms=len(self._rooms))
 
     async def _tell_missed(self, rooms: Mapping[str, Subscription], listener: BrokerListener) -> None:
-        newest = await self._newest()
+        newest = await self.newest()
         missed = await self._read_missed(rooms, newest) if rooms else []
         lossy = [room for room, messages in Counter(d.room for d in missed).items() if messages >= self._kept_messages]
         if lossy:
@@ -361,8 +362,9 @@ class RedisSubscriber:
     def _hear(self, replies: Iterable[list[bytes]], listener: BrokerListener) -> None:
         """Tell what was heard, in its order: all deliveries between two signals at once."""
         untold: list[Delivery] = []
+        message = self.words.message
         for kind, channel, payload in replies:
-            if kind == self.words.message:
+            if kind == message:
                 subscription = self._channels.get(channel)
                 if payload.startswith((SIGNAL, HEARTBEAT)):
                     self._tell_untold(untold, listener)

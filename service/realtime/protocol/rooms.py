@@ -1,6 +1,7 @@
 """The rooms' names."""
 
 from typing import Final
+from zlib import crc32
 
 INVENTORY_UPDATES: Final = "inventory:updates"
 ADMIN_DASHBOARD: Final = "admin:dashboard"
@@ -19,3 +20,13 @@ def orders_room(user_id: str) -> str:
 def product_room(product_id: str) -> str:
     """Room of those who follow one product."""
     return f"product:{product_id}"
+
+
+def shard_of(room: str, shards: int) -> int:
+    """The part of Redis that a room is kept in.
+
+    What is behind the first colon decides, so that a user's rooms are together; and all rooms of products are together
+    with `inventory:updates`, for who is in several of a message's rooms is promised it once only within a shard.
+    """
+    kind, _, name = room.partition(":")
+    return crc32(("updates" if kind == "product" else name or kind).encode(errors="surrogatepass")) % shards

@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 
 from parts.redis_server import RedisServer
 from realtime.broker.redis import RedisBroker
-from realtime.redis.connection import connect_redis
+from realtime.broker.sharded import ShardedBroker, compose, make_redis_brokers
+from realtime.redis.connection import connect_shards
 from realtime.redis.keys import Keys
 from realtime.settings import HistorySettings, RedisSettings
 from suites.listening import ListeningPod, MakeBroker
@@ -30,7 +31,7 @@ def logs() -> Iterator[list[MutableMapping[str, Any]]]:
 
 def new_redis_broker(
     url: str, prefix: str, pod_id: str, *, history: dict[str, Any] | None = None, **redis: Any
-) -> RedisBroker:
+) -> RedisBroker | ShardedBroker:
     settings = RedisSettings(
         **{
             "url": SecretStr(url),
@@ -40,7 +41,7 @@ def new_redis_broker(
             **redis,
         }
     )
-    return RedisBroker(connect_redis(settings), settings, HistorySettings(**(history or {})), pod_id)
+    return compose(make_redis_brokers(connect_shards(settings), settings, HistorySettings(**(history or {})), pod_id))
 
 
 class HasUrl(Protocol):
@@ -50,20 +51,22 @@ class HasUrl(Protocol):
 class RedisPods:
     """Makes pods over one Redis, of whatever kind, that end with the test."""
 
-    def __init__(self, server: HasUrl, prefix: str, at_the_end: AsyncExitStack) -> None:
+    def __init__(self, server: HasUrl, prefix: str, at_the_end: AsyncExitStack, **settings: Any) -> None:
+        """`settings` are those of all its pods."""
         self.server = server
+        self.settings = settings
         self.prefix = prefix
         self.keys = Keys(prefix)
         self._at_the_end = at_the_end
 
     async def __call__(self, pod_id: str | None = None, **settings: Any) -> ListeningPod:
         pod_id = pod_id or uuid4().hex[:8]
-        pod = ListeningPod(pod_id, new_redis_broker(self.server.url, self.prefix, pod_id, **settings))
+        pod = ListeningPod(pod_id, new_redis_broker(self.server.url, self.prefix, pod_id, **self.settings | settings))
         return await self._at_the_end.enter_async_context(pod)
 
     def publisher(self, **settings: Any) -> RedisBroker:
         """Make a broker that does not listen."""
-        broker = new_redis_broker(self.server.url, self.prefix, uuid4().hex[:8], **settings)
+        broker = new_redis_broker(self.server.url, self.prefix, uuid4().hex[:8], **self.settings | settings)
         self._at_the_end.push_async_callback(broker.close)
         return broker
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from integration.broker.conftest import RedisPods
 from realtime.broker.base import NO_POSITION, Delivery
-from suites.broker_contract import BrokerContract
+from suites.broker_contract import OneOrderContract
 from suites.listening import batch, publication
 
 
-class TestRedisBroker(BrokerContract):
+class TestRedisBroker(OneOrderContract):
     pass
 
 

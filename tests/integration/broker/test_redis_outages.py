@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from typing import Any
 
 import pytest
@@ -49,10 +49,12 @@ async def hears_progress(pod: ListeningPod, messages: int = 50) -> None:
 
 
 @contextlib.asynccontextmanager
-async def intake(pods: RedisPods, number: int = 2) -> AsyncIterator[list[Partition]]:
+async def intake(
+    pods: RedisPods, number: int = 2, *, rooms_of: Callable[[int], Sequence[str]] = some_rooms
+) -> AsyncIterator[list[Partition]]:
     """Publish from several partitions, each with a pod of its own, while the `async with` lasts."""
     partitions = [
-        Partition(pods.publisher(command_timeout_seconds=1, history=KEPT), n, some_rooms) for n in range(number)
+        Partition(pods.publisher(command_timeout_seconds=1, history=KEPT), n, rooms_of) for n in range(number)
     ]
     for partition in partitions:
         partition.start()

@@ -8,27 +8,27 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from parts.redis_cluster import RedisCluster
 from parts.redis_server import RedisServer
 from parts.waiting import eventually
 from realtime.broker.place import Place
 from realtime.errors import RedisUnavailable
-from realtime.presence.redis_devices import RedisPresence
-from realtime.redis.connection import connect_redis
-from realtime.redis.keys import Keys
+from realtime.presence.sharded import make_redis_presence
+from realtime.redis.connection import connect_shards
 from realtime.settings import HistorySettings, PresenceSettings, RedisSettings
 from suites.presence_contract import LEASE_SECONDS, MakePod, PassTime, PresenceContract, PresencePod
 
 
 @asynccontextmanager
-async def _pods(url: str, prefix: str) -> AsyncIterator[MakePod]:
-    client = connect_redis(RedisSettings(url=SecretStr(url)))
+async def _pods(url: str, prefix: str, shards: int = 1) -> AsyncIterator[MakePod]:
+    clients = connect_shards(RedisSettings(url=SecretStr(url), shards=shards))
     settings = PresenceSettings(lease_seconds=LEASE_SECONDS)
     pods: list[PresencePod] = []
 
     async def make_pod(pod_id: str) -> PresencePod:
         pod = PresencePod(
             pod_id,
-            lambda told: RedisPresence(client, Keys(prefix), settings, HistorySettings(), pod_id, told),
+            lambda told: make_redis_presence(clients, prefix, settings, HistorySettings(), pod_id, [told] * shards),
         )
         pods.append(pod)
         await pod.start()
@@ -37,7 +37,8 @@ async def _pods(url: str, prefix: str) -> AsyncIterator[MakePod]:
     yield make_pod
     for pod in pods:
         await pod.die()
-    await client.aclose()
+    for client in clients:
+        await client.aclose()
 
 
 @pytest.fixture
@@ -50,6 +51,13 @@ async def make_pod(redis_server: RedisServer, prefix: str) -> AsyncIterator[Make
 def pass_time() -> PassTime:
     # Leases end by Redis' own clock, which only passes.
     return asyncio.sleep
+
+
+class TestPresenceInARedisCluster(PresenceContract):
+    @pytest.fixture
+    async def make_pod(self, redis_cluster: RedisCluster, prefix: str) -> AsyncIterator[MakePod]:
+        async with _pods(redis_cluster.url, prefix, shards=5) as make:
+            yield make
 
 
 class TestRedisPresence(PresenceContract):

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from integration.broker.conftest import new_redis_broker
 from parts.ports import free_port
 from parts.redis_cluster import RedisCluster
 from parts.redis_sentinel import RedisSentinel
@@ -24,6 +25,7 @@ from realtime.errors import RedisUnavailable
 from realtime.redis.connection import QuickPacking, connect_redis, connect_shards, redis_errors
 from realtime.redis.keys import Keys
 from realtime.settings import RedisSettings
+from suites.listening import ListeningPod, publication
 
 
 async def answers(settings: RedisSettings) -> bool:
@@ -183,6 +185,25 @@ async def test_a_slot_that_has_moved_is_found_again(own_redis_cluster: RedisClus
 
     assert await eventually(get, 10, "it is found where it is now") == b"1"
     await client.aclose()
+
+
+@pytest.mark.parametrize("is_cluster", [False, True])
+async def test_a_user_who_may_do_nothing_dangerous_is_enough(
+    redis_server: RedisServer, redis_cluster: RedisCluster, prefix: str, is_cluster: bool
+) -> None:
+    for server in redis_cluster.nodes if is_cluster else [redis_server]:
+        async with Redis.from_url(server.url) as operator:
+            rules = (f"~{prefix}:*", f"&{prefix}:*", "+@all", "-@dangerous")
+            await operator.execute_command("ACL", "SETUSER", prefix, "on", ">secret", *rules)
+    url = (redis_cluster if is_cluster else redis_server).url.replace("://", f"://{prefix}:secret@")
+    async with ListeningPod("p", new_redis_broker(url, prefix, "p", shards=3)) as pod:
+        await pod.broker.subscribe(["r"])
+        await pod.broker.publish_once([publication("a", "r")], "key")
+        await pod.hears("a")
+        assert (await pod.broker.newest(["r"], None, 1, 60)).deliveries == pod.deliveries
+    wrong = url.replace("secret", "wrong")
+    with pytest.raises(RedisUnavailable, match="invalid username-password pair"):
+        await answers(RedisSettings(url=SecretStr(wrong)))
 
 
 async def test_a_server_of_no_cluster_says_so(redis_server: RedisServer) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from realtime.broker.memory import MemoryBroker, MemoryHub
 from realtime.settings import HistorySettings
-from suites.broker_contract import BrokerContract
+from suites.broker_contract import OneOrderContract
 from suites.listening import ListeningPod, MakeBroker
 
 
@@ -32,5 +32,5 @@ async def make_broker(hub: MemoryHub) -> AsyncIterator[MakeBroker]:
         yield make
 
 
-class TestMemoryBroker(BrokerContract):
+class TestMemoryBroker(OneOrderContract):
     pass
