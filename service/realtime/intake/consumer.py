@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from realtime.broker.base import NO_POSITION, Broker
 from realtime.errors import DependencyError, KafkaUnavailable
@@ -101,7 +101,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await asyncio.sleep(self._settings.commit_interval_seconds)
             await self._commit(self._workers.values())
             reason = await self._look_after(consumer)
-            if reason is not None and not self._is_stopping:
+            if reason is not None:
                 await self._let_go(list(self._workers), 0 if reason is GivenUp.HELD_UP else FINISH_BATCH_SECONDS)
                 await stop_client(consumer, STOP_CONSUMER_SECONDS)
                 return reason
@@ -110,8 +110,11 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """Ask the consumer for its errors, and tell it that it is in use: else it leaves the group after five minutes
         in which nothing was fetched, because there is no partition for it or because Redis is away.
         """  # noqa: D205 - one sentence
+        if self._is_stopping:
+            return None
         try:
-            with contextlib.suppress(TimeoutError):  # a rebalance, which it waits for
+            # A rebalance, which it waits for; or this pod leaves at this moment.
+            with contextlib.suppress(TimeoutError, ConsumerStoppedError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await consumer.getmany(NO_PARTITION, timeout_ms=0)
         except KafkaError as error:
