@@ -1,7 +1,7 @@
 """Stand-ins for what unit tests do without: time, sockets, Kafka, and a Redis that answers."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from realtime.broker.base import BrokerListener, Delivery, Missed, Outcome, Publication, RecordBatch
@@ -56,6 +56,8 @@ class FakeAttachment:
         self.refuses_to_join: dict[str, Exception] = {}  # room -> what is raised
         self.never_joins = False
         self.held: set[str] = set()
+        self.gone: set[str] = set()  # whose clients have gone, though nobody has been told yet
+        self.heard: dict[str, Callable[[], None]] = {}  # who is called when a session's client has heard all
         self.told: list[tuple[str, str, str]] = []  # session id, packet, cursor
         self.superseded: list[str] = []
         self.places: list[str | None] = []
@@ -73,12 +75,26 @@ class FakeAttachment:
     def hold(self, session_id: str) -> None:
         self.held.add(session_id)
 
-    async def deliver(self, session_id: str, deliveries: Sequence[Delivery], places: Places) -> None:
+    async def deliver(self, session_id: str, deliveries: Sequence[Delivery], places: Places) -> bool:
         assert session_id in self.held
-        self.told += [(session_id, d.packet.decode(), places.behind(d.epoch, d.offset)) for d in deliveries]
+        for delivery in deliveries:
+            if session_id in self.gone:
+                break
+            place = places.behind(delivery.epoch, delivery.offset)
+            self.told.append((session_id, delivery.packet.decode(), place))
+        return session_id not in self.gone
 
-    async def release(self, session_id: str, told_rooms: Collection[str], up_to: Cursor) -> None:
+    async def release(
+        self, session_id: str, told: Collection[Delivery], told_rooms: Collection[str], up_to: Cursor
+    ) -> bool:
         self.held.remove(session_id)
+        return session_id not in self.gone
+
+    def when_heard(self, session_id: str, then: Callable[[], None]) -> None:
+        self.heard[session_id] = then
+
+    def is_there(self, session_id: str) -> bool:
+        return session_id not in self.gone
 
     async def supersede(self, session_id: str) -> None:
         self.superseded.append(session_id)

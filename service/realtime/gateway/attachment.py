@@ -1,6 +1,6 @@
 """What the gateway asks of whatever clients are attached by."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from realtime.broker.base import Delivery
@@ -26,15 +26,29 @@ class Attachment(Protocol):
         """Keep for the session what its rooms bring, from now on, until `release`."""
         ...
 
-    async def deliver(self, session_id: str, deliveries: Sequence[Delivery], places: Places) -> None:
+    async def deliver(self, session_id: str, deliveries: Sequence[Delivery], places: Places) -> bool:
         """Send messages to one session, in this order, no faster than its client takes them.
 
-        A client that may come back is told each message's place, as `places` counts them.
+        A client that may come back is told each message's place, as `places` counts them. False: it has gone meanwhile.
         """
         ...
 
-    async def release(self, session_id: str, told_rooms: Collection[str], up_to: Cursor) -> None:
-        """Send what was kept, without what these rooms brought up to a cursor, and let the session hear its rooms."""
+    async def release(
+        self, session_id: str, told: Collection[Delivery], told_rooms: Collection[str], up_to: Cursor
+    ) -> bool:
+        """Send what was kept, and let the session hear its rooms.
+
+        Of what was kept, it is not sent what was `told`, nor what `told_rooms` brought up to a cursor, nor what came
+        to rooms that it is not in any more. False: it has gone meanwhile, or was sent away because too much was kept.
+        """
+        ...
+
+    def when_heard(self, session_id: str, then: Callable[[], None]) -> None:
+        """Call back once its client shows that it has heard all that was sent so far; never, if it goes before."""
+        ...
+
+    def is_there(self, session_id: str) -> bool:
+        """Whether the session's client is on this pod, and has not gone, as far as is known."""
         ...
 
     async def supersede(self, session_id: str) -> None:

@@ -18,7 +18,7 @@ from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-# A client that does not answer the end of its websocket is given so long; see `engineio.connection.GOODBYE_SECONDS`.
+# A client that does not answer the end of its websocket is given so long; see `engineio.hub.GOODBYE_SECONDS`.
 LAST_WAVE_SECONDS: Final = 5.0
 
 

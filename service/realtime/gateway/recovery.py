@@ -4,9 +4,9 @@ While a session is held, what its rooms say is kept for it. So it can be in its 
 histories what came before, and then what was kept; between the two nothing is lost, and what is in both is told once.
 """
 
-import asyncio
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -19,6 +19,7 @@ from realtime.gateway.access import may_hear
 from realtime.gateway.attachment import Attachment
 from realtime.gateway.returning import Return
 from realtime.gateway.session import CatchUp, Session
+from realtime.gateway.turns import Turns
 from realtime.presence.base import Device, Presence
 from realtime.protocol.rooms import orders_room, user_room
 from realtime.resumption.base import ResumableSession, ResumableSessions
@@ -34,6 +35,8 @@ FORBIDDEN_ROOM: Final = "forbidden_room"
 PID_BYTES: Final = 24
 # A client that comes back again and again may take its session over from itself.
 MAX_TAKEOVERS: Final = 5
+# A client that takes longer to be told what it missed does not keep others waiting any more.
+LONGEST_TURN_SECONDS: Final = 2.0
 # How a connection ends of which we know that it heard what was written; of others we know that only up to their last
 # answer to a ping.
 ORDERLY_ENDS: Final = frozenset({"client disconnect", "server disconnect", "transport close"})
@@ -65,15 +68,14 @@ class Recovery:
         self._max_messages = recovery.max_messages
         self._offline = offline
         self._metrics = metrics
-        # A thousand that return at once are told one after the other, so that those who stay do not wait for them.
-        self._turns = asyncio.Semaphore(recovery.concurrent_max)
+        self._turns = Turns(recovery.concurrent_max, LONGEST_TURN_SECONDS)
 
     # -- coming -----------------------------------------------------------------------------------------------------
 
     async def prepare(self, session: Session, returning: Return) -> None:
         """Take a session into its rooms, held, and find out what it missed; nothing has been told to the client yet.
 
-        Raises `LimitExceeded`, or `RedisUnavailable`; then it was never here.
+        Raises `LimitExceeded`, `RedisUnavailable`, or `TimeoutError`; then it was never here.
         """
         self._attachment.hold(session.id)
         before, reason = await self._find(session, returning)
@@ -96,6 +98,10 @@ class Recovery:
                 await self._keep_from_now_on(session, returning.pid, before)
         except BaseException:
             self._presence.leave(session.id, None)
+            for pid in (session.pid, returning.pid):
+                if pid is not None:
+                    self._resumables.release(pid, session.id)  # Redis may have been told all the same
+            _end_turn(session)
             raise
         if returning.is_one:
             self._metrics.recoveries.labels("recovered" if session.recovered else catch_up.reason or "partly").inc()
@@ -127,18 +133,21 @@ class Recovery:
         return arrival.away_since
 
     async def _recover(self, session: Session, after: Mapping[str, Cursor]) -> CatchUp:
-        async with self._turns:
-            missed = await self._broker.missed(after, self._max_messages)
+        missed = await self._read(session, after)
         if missed.gap is None:
             return await self._catch_up(missed, after)
         log.info("not_recovered", reason=missed.gap, rooms=len(after))
         # What other rooms show can be asked for anew; what was meant for the user alone comes if it can be had.
         own = {room: cursor for room, cursor in after.items() if room in _own_rooms(session)}
-        async with self._turns:
-            missed_own = await self._broker.missed(own, self._max_messages)
+        missed_own = await self._read(session, own)
         if missed_own.gap is not None:
             missed_own = await self._newest(session, next(iter(own.values()), None))
         return await self._catch_up(missed_own, own, reason=missed.gap)
+
+    async def _read(self, session: Session, after: Mapping[str, Cursor]) -> Missed:
+        """What may be much is read and told in the session's turn."""
+        session.turn = session.turn or await self._turns.take()
+        return await self._broker.missed(after, self._max_messages)
 
     async def _greet(self, session: Session, away_since: Place | None) -> CatchUp:
         if not session.was_away:
@@ -170,7 +179,8 @@ class Recovery:
 
     async def _take_over(self, session: Session, pid: str, before: ResumableSession | None) -> None:
         for _ in range(MAX_TAKEOVERS):
-            if before is None:
+            # A client that has given up this connection may hold its session by another one already.
+            if before is None or not self._attachment.is_there(session.id):
                 break
             taken = before.taken_over(session.id, session.rooms)
             if await self._resumables.keep(pid, taken):
@@ -178,7 +188,7 @@ class Recovery:
                 await self._attachment.supersede(before.session_id)
                 return
             before = await self._resumables.find(pid)  # the client was quicker than itself
-        raise RedisUnavailable("the session was taken over elsewhere, again and again")
+        raise TimeoutError("the session was taken over elsewhere")  # Redis is well: it is the client that hurries
 
     async def keep_rooms(self, session: Session) -> None:
         """Note which rooms a session is in, for when its client comes back."""
@@ -195,57 +205,72 @@ class Recovery:
 
         All of them or, at an error, none. Raises `RedisUnavailable`.
         """
+        so_far = self._broker.told()
         if since is not None:
-            session.told_before = self._broker.told_in(user_room(session.user_id))
+            session.told_before = session.told_before or self._broker.told_in(user_room(session.user_id))
             self._attachment.hold(session.id)
-            session.catch_up = CatchUp(Cursor(), Cursor())  # if nothing more comes of it
+            session.catch_up = CatchUp(so_far, Cursor())  # if nothing more comes of it
         joined = []
         try:
             for room in rooms:
                 await self._attachment.join(session.id, room)
                 joined.append(room)
             if since is not None:
-                session.catch_up = await self._recover_since(session, dict.fromkeys(rooms, since))
+                session.catch_up = await self._recover_since(session, dict.fromkeys(rooms, since), so_far)
         except BaseException:
             for room in joined:
                 await self._attachment.leave(session.id, room)
             raise
         session.rooms |= {room: self._broker.told_in(room) for room in rooms}
-        await self.keep_rooms(session)
+        if session.catch_up is None:
+            await self.keep_rooms(session)
+        elif since is not None and session.catch_up.reason is None:
+            session.rooms |= {room: _place_of(session.rooms[room], since) for room in rooms}
 
-    async def _recover_since(self, session: Session, after: Mapping[str, Cursor]) -> CatchUp:
-        so_far = self._broker.told()
-        async with self._turns:
-            missed = await self._broker.missed(after, self._max_messages)
-            if missed.gap is not None:
-                self._metrics.recoveries.labels(missed.gap).inc()
-                return CatchUp(so_far, so_far, reason=missed.gap)
-            await self._broker.until_told(missed.up_to)
+    async def _recover_since(self, session: Session, after: Mapping[str, Cursor], so_far: Cursor) -> CatchUp:
+        missed = await self._read(session, after)
+        if missed.gap is not None:
+            self._metrics.recoveries.labels(missed.gap).inc()
+            return CatchUp(so_far, Cursor(), reason=missed.gap)
+        await self._broker.until_told(missed.up_to)
         self._metrics.recoveries.labels("recovered").inc()
-        # What went to another room of the session, too, it has heard there.
-        unheard = [d for d in _each_once(missed.deliveries) if session.rooms.keys().isdisjoint(d.except_rooms)]
+        unheard = [delivery for delivery in _each_once(missed.deliveries) if not _has_heard(session, delivery)]
         return CatchUp(so_far, missed.up_to, unheard, frozenset(after))
 
     # -- telling, and leaving ---------------------------------------------------------------------------------------
 
     async def tell(self, session: Session) -> None:
-        """Tell a session what it missed, no faster than it listens, and let it hear its rooms."""
+        """Tell a session what it missed, no faster than it listens, and let it hear its rooms.
+
+        Of a client that goes meanwhile nothing is noted: what it was to hear is owed to its user, and asked for again.
+        """
         catch_up = session.catch_up
         if catch_up is None:
             return
         # Who joins more rooms keeps the place that it has in its others, until it has what was kept of these, too.
         places = Places(catch_up.start, is_fixed=session.is_welcome)
+        try:
+            is_heard = await self._attachment.deliver(
+                session.id, catch_up.missed, places
+            ) and await self._attachment.release(session.id, catch_up.missed, catch_up.rooms, catch_up.up_to)
+        finally:
+            _end_turn(session)
+        if not is_heard:
+            return
         self._metrics.missed_messages.inc(len(catch_up.missed))
-        await self._attachment.deliver(session.id, catch_up.missed, places)
-        await self._attachment.release(session.id, catch_up.rooms, catch_up.up_to)
         session.catch_up = session.told_before = None
-        if not session.is_welcome:
-            session.is_welcome = True
-            if session.was_away:
-                self._presence.settle(session.id)
+        if session.is_welcome:
+            await self.keep_rooms(session)
+            return
+        session.is_welcome = True
+        if session.was_away and catch_up.missed:
+            self._attachment.when_heard(session.id, partial(self._presence.settle, session.id))
+        elif session.was_away:
+            self._presence.settle(session.id)
 
     def ended(self, session: Session, reason: str) -> None:
         """Note that a session that was prepared is gone."""
+        _end_turn(session)
         self._presence.leave(session.id, self._heard_up_to(session, reason) if session.is_welcome else None)
         if session.pid is not None:
             self._resumables.release(session.pid, session.id)
@@ -258,6 +283,18 @@ class Recovery:
         since = session.rooms[own]
         answered = told.offset - int(self._unanswered_seconds * 1_000_000)
         return Place(told.epoch, max(answered, since.offset if since.epoch == told.epoch else 0, 0))
+
+
+def _end_turn(session: Session) -> None:
+    if session.turn is not None:
+        session.turn.end()
+        session.turn = None
+
+
+def _has_heard(session: Session, delivery: Delivery) -> bool:
+    """Whether a message came to the session by another of its rooms."""
+    places = [session.rooms[room] for room in delivery.except_rooms if room in session.rooms]
+    return any(place.epoch == delivery.epoch and place.offset < delivery.offset for place in places)
 
 
 def _own_rooms(session: Session) -> tuple[str, str]:

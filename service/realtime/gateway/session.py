@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from realtime.broker.base import Delivery
 from realtime.broker.place import Cursor, Place
 from realtime.gateway.tokens import Identity
+from realtime.gateway.turns import Turn
 from realtime.limits.bucket import TokenBucket
 
 
@@ -45,6 +46,7 @@ class Session:
     was_away: bool = False  # nobody had told its user what came, and nobody else will
     is_welcome: bool = False  # it has been told all that it missed
     catch_up: CatchUp | None = None
+    turn: Turn | None = None  # to read what it missed, and to be told
     told_before: Place | None = None  # while it is held: as far as it had been told
 
     @property

@@ -103,14 +103,16 @@ class Gatehouse:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Gatehouse"]:
-        """Hear the broker, as a pod does that clients are sent to."""
-        listening = asyncio.create_task(self.broker.run(NobodyListens()))
+        """Hear the broker and be present, as a pod does that clients are sent to."""
+        runs = self.broker.run(NobodyListens()), self.presence.run(), self.resumables.run()
+        tasks = [asyncio.create_task(run) for run in runs]
         await asyncio.sleep(0)
         try:
             yield self
         finally:
-            listening.cancel()
-            await asyncio.wait([listening])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     async def connect(self, session_id: str, token: str | None, returning: Return | None = None) -> Session:
         return await self.gateway.connect(session_id, Credentials(token=token), returning or Return())

@@ -61,7 +61,15 @@ def hub_of_sessions(_: MemoryHub) -> MemorySessionHub:
 class SocketPod:
     """A pod's sockets: python-socketio, the manager, the gateway."""
 
-    def __init__(self, hub: MemoryHub, pod_id: str, broker: Broker | None = None, **sockets: Any) -> None:
+    def __init__(
+        self,
+        hub: MemoryHub,
+        pod_id: str,
+        broker: Broker | None = None,
+        recovery: RecoverySettings | None = None,
+        offline: OfflineSettings | None = None,
+        **sockets: Any,
+    ) -> None:
         self.id = pod_id
         self.broker = broker or MemoryBroker(hub, pod_id)
         self.clock = FakeClock(wall_ms=int(time.time() * 1_000))
@@ -86,8 +94,8 @@ class SocketPod:
             self.resumables,
             limits,
             settings,
-            RecoverySettings(),
-            OfflineSettings(),
+            recovery or RecoverySettings(),
+            offline or OfflineSettings(),
             self.metrics,
         )
         self.gateway = Gateway(

@@ -8,34 +8,24 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from realtime.transports.engineio import frames, packets
 from realtime.transports.engineio.exchange import Exchange
 from realtime.transports.engineio.frames import FrameReader, ProtocolViolation
-from realtime.transports.engineio.hub import Hub, Reason, State
-from realtime.transports.engineio.inbox import MAX_INBOX, End, Goodbye
-from realtime.transports.engineio.waiting import Waiting
+from realtime.transports.engineio.hub import GOODBYE_SECONDS, Hub, Reason, State
+from realtime.transports.engineio.inbox import FRAMES_PER_TURN, MAX_INBOX, MESSAGES_PER_TURN, End, Goodbye
+from realtime.transports.engineio.waiting import REFILL_BYTES, Waiting
 from realtime.transports.engineio.wheel import Item
 
 Write = Callable[[bytes], None]
 InboxItem = str | bytes | Goodbye | End
-
-# Frames of one client that are read before others have their turn.
-FRAMES_PER_TURN: Final = 64
-# Messages of one client that are handled before others have their turn.
-MESSAGES_PER_TURN: Final = 8
-# How long a closing connection may take to say goodbye.
-GOODBYE_SECONDS: Final = 5.0
-# What waits is written in pieces of about that size, so that a slow reader's memory is not taken at once.
-REFILL_BYTES: Final = 65_536
 
 
 class Connection(asyncio.Protocol):
     """An Engine.IO session, on polling until it has a websocket."""
 
     __slots__ = (
-        "_awaits_pong",
         "_goodbye",
         "_inbox",
         "_is_held",
@@ -43,6 +33,7 @@ class Connection(asyncio.Protocol):
         "_reader",
         "_transport",
         "_waiting",
+        "awaits_pong",
         "exchange",
         "hub",
         "session",
@@ -66,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._goodbye: Goodbye | None = None  # the client is gone; what it has said is still being read
         self._is_leaving = False  # nothing more is read
         self._is_held = False  # nothing more is read until what has come is handled
-        self._awaits_pong = False
+        self.awaits_pong = False  # it has a ping to answer
         self._waiting: Waiting | None = None  # None: nothing waits
         self.exchange: Exchange | None = Exchange(self)  # None: on a websocket
 
@@ -79,6 +70,11 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether it goes on."""
         return self.state is State.OPEN
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether its client is still there, as far as is known; else what it has said before may still be handled."""
+        return self.is_open and not self._is_leaving and self._goodbye is None
 
     @property
     def has_waiting(self) -> bool:
@@ -193,8 +189,9 @@ class Connection(asyncio.Protocol):
             case packets.MESSAGE:
                 self._take(packet[1:])
             case packets.PONG:
-                if self._awaits_pong:
+                if self.awaits_pong:
                     self.expect_ping_in(self.hub.settings.ping_interval_seconds)
+                    self.hub.on_pong(self)
             case packets.BASE64:
                 self._take(packets.decode_base64(packet))
             case packets.CLOSE:
@@ -239,27 +236,28 @@ class Connection(asyncio.Protocol):
 
     def expect_ping_in(self, seconds: float) -> None:
         """Ping the client then."""
-        self._awaits_pong = False
+        self.awaits_pong = False
         self.hub.wheel.arm(self, seconds)
 
     def on_due(self) -> None:
         """The wheel: time to ping, or the client has not answered, or has not said goodbye."""
-        settings = self.hub.settings
         if not self.is_open:
             self._abort()
-        elif self._awaits_pong and (self._is_held or (self.exchange is not None and self.exchange.is_post_open)):
-            self.hub.wheel.arm(self, settings.ping_timeout_seconds)  # its pong may lie behind what we do not read now
-        elif self._awaits_pong:
+        elif self.awaits_pong and (self._is_held or (self.exchange is not None and self.exchange.is_post_open)):
+            # Its pong may lie behind what we do not read now.
+            self.hub.wheel.arm(self, self.hub.settings.ping_timeout_seconds)
+        elif self.awaits_pong:
             self.close(Reason.PING_TIMEOUT)
             if not self.is_websocket:
                 self._abort()  # what waits would never be fetched
         else:
-            self._awaits_pong = True
-            self.hub.wheel.arm(self, settings.ping_timeout_seconds)
-            if self.write is not None:
-                self.write(packets.PING_FRAME)
-            else:
-                self.wait_with(packets.PING_FRAME)
+            self.ping()
+
+    def ping(self) -> None:
+        """Ask the client for a pong, in its time, behind what was written before."""
+        self.awaits_pong = True
+        self.hub.wheel.arm(self, self.hub.settings.ping_timeout_seconds)
+        (self.write or self.wait_with)(packets.PING_FRAME)
 
     # -- the websocket ----------------------------------------------------------------------------------------------
 
@@ -346,7 +344,7 @@ class Connection(asyncio.Protocol):
         self.hub.flush()
         if not self.is_open:
             return
-        self._close(goodbye.reason)
+        self._close(Reason.TRANSPORT_ERROR if self.has_waiting else goodbye.reason)  # it has not heard all
         if self._transport is not None:
             self._transport.write(goodbye.answer)
             self._transport.close()

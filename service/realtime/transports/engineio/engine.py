@@ -14,10 +14,10 @@ from realtime.limits.bucket import TokenBucket
 from realtime.settings import HttpSettings, SocketSettings
 from realtime.telemetry.metrics import Metrics
 from realtime.transports.engineio import frames, packets
-from realtime.transports.engineio.connection import GOODBYE_SECONDS, Connection
+from realtime.transports.engineio.connection import Connection
 from realtime.transports.engineio.frames import FrameReader, ProtocolViolation
 from realtime.transports.engineio.handshake import Problem, Refused
-from realtime.transports.engineio.hub import Reason, State
+from realtime.transports.engineio.hub import GOODBYE_SECONDS, Reason, State
 from realtime.transports.engineio.outbox import Outbox
 from realtime.transports.engineio.probe import UPGRADE_SECONDS
 from realtime.transports.engineio.wheel import Item, Wheel
@@ -89,6 +89,8 @@ class Engine:
         self._handshakes = handshakes
         self._new_id = new_id
         self._metrics = metrics
+        # Who is called when a client has heard all, and whether the ping that shows it has been sent.
+        self._awaited_pongs: dict[Connection, tuple[Callable[[], None], bool]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._patient: deque[Coroutine[Any, Any, None]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -214,7 +216,31 @@ class Engine:
     def forget(self, connection: Connection) -> None:
         """See `Hub`."""
         self._strangers.pop(connection, None)
+        self._awaited_pongs.pop(connection, None)
         self.connections.pop(connection.sid, None)
+
+    def when_heard(self, connection: Connection, then: Callable[[], None]) -> None:
+        """Call back once, when the client has heard all that was written to it so far; never, if it goes before.
+
+        That bytes were taken by the network says nothing; that a ping behind them is answered does.
+        """
+        self.flush()
+        if not connection.is_heard:
+            return
+        may_ping = not connection.awaits_pong  # else the next answer is to a ping before
+        self._awaited_pongs[connection] = then, may_ping
+        if may_ping:
+            connection.ping()
+
+    def on_pong(self, connection: Connection) -> None:
+        """See `Hub`."""
+        if connection not in self._awaited_pongs:
+            return
+        then, was_asked = self._awaited_pongs.pop(connection)
+        if was_asked:
+            then()
+        else:
+            self.when_heard(connection, then)
 
     async def on_message(self, connection: Connection, message: str | bytes) -> None:
         """See `Hub`."""

@@ -7,6 +7,9 @@ from typing import Any, Final, Protocol, TypeVar
 from realtime.settings import SocketSettings
 from realtime.transports.engineio.wheel import Wheel
 
+# How long a closing connection may take to say goodbye.
+GOODBYE_SECONDS: Final = 5.0
+
 C_contra = TypeVar("C_contra", contravariant=True)  # the connection
 
 
@@ -48,6 +51,10 @@ class Hub(Protocol[C_contra]):
 
     def forget(self, connection: C_contra) -> None:
         """The connection's id means nothing any more."""
+        ...
+
+    def on_pong(self, connection: C_contra) -> None:
+        """The client has answered a ping, and so has heard what was written before it."""
         ...
 
     async def on_message(self, connection: C_contra, message: str | bytes) -> None:

@@ -4,6 +4,10 @@ from typing import Final
 
 # Messages of one client that may be read and not yet handled; behind them its TCP connection, or its POST, waits.
 MAX_INBOX: Final = 16
+# Frames of one client that are read before others have their turn.
+FRAMES_PER_TURN: Final = 64
+# Messages of one client that are handled before others have their turn.
+MESSAGES_PER_TURN: Final = 8
 
 
 class Goodbye:

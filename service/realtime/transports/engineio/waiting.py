@@ -7,6 +7,8 @@ from typing import Final
 _numbers = itertools.count()
 # What keeping a frame costs beside its own bytes, so that many small ones count as what they are.
 OVERHEAD_BYTES: Final = 200
+# What waits is written in pieces of about that size, so that a slow reader's memory is not taken at once.
+REFILL_BYTES: Final = 65_536
 
 
 class Waiting:

@@ -1,7 +1,7 @@
 """Socket.IO as the gateway sees it."""
 
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from socketio import packet
@@ -11,6 +11,7 @@ from realtime.broker.place import Cursor, Places
 from realtime.errors import RedisUnavailable
 from realtime.protocol.disconnects import TRY_AGAIN, Closing
 from realtime.transports.engineio import frames
+from realtime.transports.engineio.connection import Connection
 from realtime.transports.engineio.engine import Engine
 from realtime.transports.engineio.hub import Reason
 from realtime.transports.socketio.local import DEFAULT_NAMESPACE
@@ -39,19 +40,32 @@ class SocketIOAttachment:
         """See `Attachment.hold`."""
         self._server.manager.hold(session_id)
 
-    async def deliver(self, session_id: str, deliveries: Sequence[Delivery], places: Places) -> None:
-        """See `Attachment.deliver`. A session that has gone meanwhile is told nothing."""
-        await self._server.manager.deliver(session_id, deliveries, places)
+    async def deliver(self, session_id: str, deliveries: Sequence[Delivery], places: Places) -> bool:
+        """See `Attachment.deliver`."""
+        return bool(await self._server.manager.deliver(session_id, deliveries, places))
 
-    async def release(self, session_id: str, told_rooms: Collection[str], up_to: Cursor) -> None:
+    async def release(
+        self, session_id: str, told: Collection[Delivery], told_rooms: Collection[str], up_to: Cursor
+    ) -> bool:
         """See `Attachment.release`."""
-        if not await self._server.manager.release(session_id, told_rooms, up_to):
+        is_heard = await self._server.manager.release(session_id, told, told_rooms, up_to)
+        if is_heard is None:
             await self.close(session_id, TRY_AGAIN)
+        return bool(is_heard)
+
+    def when_heard(self, session_id: str, then: Callable[[], None]) -> None:
+        """See `Attachment.when_heard`."""
+        self._server.manager.when_heard(session_id, then)
+
+    def is_there(self, session_id: str) -> bool:
+        """See `Attachment.is_there`."""
+        connection = self._connection(session_id)
+        return connection is not None and connection.is_heard
 
     async def supersede(self, session_id: str) -> None:
         """See `Attachment.supersede`. Tried once: its pod may be gone."""
         with contextlib.suppress(RedisUnavailable):
-            await self._server.disconnect(session_id)
+            await self._server.manager.supersede(session_id)
 
     async def send(self, session_id: str, name: str, data: Mapping[str, Any], place: str | None = None) -> None:
         """See `Attachment.send`."""
@@ -65,8 +79,7 @@ class SocketIOAttachment:
         A client whose connection closes comes back by itself; one that is disconnected from its namespace does not.
         Engine.IO's own CLOSE packet is not sent: python-socketio's client takes it for a goodbye.
         """
-        eio_sid = self._server.manager.eio_sid_from_sid(session_id, DEFAULT_NAMESPACE)
-        connection = self._engine.connections.get(eio_sid)
+        connection = self._connection(session_id)
         if connection is None:
             return
         await self.send(session_id, "connection:closing", notice_of(closing))
@@ -77,11 +90,14 @@ class SocketIOAttachment:
 
     def transport(self, session_id: str) -> str:
         """See `Attachment.transport`."""
-        eio_sid = self._server.manager.eio_sid_from_sid(session_id, DEFAULT_NAMESPACE)
-        connection = self._engine.connections.get(eio_sid)
+        connection = self._connection(session_id)
         if connection is None:
             return "closed"
         return "websocket" if connection.is_websocket else "polling"
+
+    def _connection(self, session_id: str) -> Connection | None:
+        eio_sid = self._server.manager.eio_sid_from_sid(session_id, DEFAULT_NAMESPACE)
+        return self._engine.connections.get(eio_sid)
 
     def _write(self, session_id: str, text: bytes) -> None:
         manager = self._server.manager

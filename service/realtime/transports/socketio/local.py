@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import itertools
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from realtime.transports.engineio.engine import Engine
 from realtime.transports.engineio.hub import State
 from realtime.transports.engineio.outbox import Audience
 from realtime.transports.engineio.packets import message_frame, text_frame
-from realtime.transports.socketio.hold import Hold
+from realtime.transports.socketio.hold import Held, Hold
 from realtime.transports.socketio.rooms import NOBODY, Member, Namespace, Stage
 from realtime.transports.socketio.signals import encode_event, placed_packet
 
@@ -123,39 +124,47 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
         if member is not None:
             self._namespaces[DEFAULT_NAMESPACE].hold(member, Hold())
 
-    async def deliver(self, sid: str, deliveries: Sequence[Delivery], places: Places) -> None:
-        """Write deliveries to one session, no faster than its client takes them."""
+    async def deliver(self, sid: str, deliveries: Sequence[Delivery], places: Places) -> bool:
+        """Write deliveries to one session, no faster than its client takes them. False if it has gone meanwhile."""
         member = self._member(sid, DEFAULT_NAMESPACE)
-        if member is None:
-            return
         for start in range(0, len(deliveries), MESSAGES_A_PIECE):
+            if member is None or not member.connection.is_heard:
+                break
             piece = deliveries[start : start + MESSAGES_A_PIECE]
-            self._write_placed(
-                member, [(delivery, places.behind(delivery.epoch, delivery.offset)) for delivery in piece]
-            )
+            self._write_held(member, [Held(d, places.behind(d.epoch, d.offset)) for d in piece])
             await self._until_taken(member.connection)
+        return member is not None and member.connection.is_heard
 
-    async def release(self, sid: str, told_rooms: Collection[str], up_to: Cursor) -> bool:
-        """Write what was kept, without what the rooms brought up to a cursor; from then on the session hears its rooms.
+    async def release(
+        self, sid: str, told: Collection[Delivery], told_rooms: Collection[str], up_to: Cursor
+    ) -> bool | None:
+        """Write what was kept, without what is told already; from then on the session hears its rooms.
 
-        False if more came than is kept.
+        None if more came than is kept, False if it has gone meanwhile.
         """
         member = self._member(sid, DEFAULT_NAMESPACE)
         if member is None or member.hold is None:
-            return True
+            return member is not None
         hold = member.hold
-        hold.drop_told(told_rooms, up_to)
-        while len(hold.kept) > MESSAGES_A_PIECE:
-            self._write_placed(member, [hold.kept.popleft() for _ in range(MESSAGES_A_PIECE)])
+        hold.drop(told, told_rooms, up_to)
+        while len(hold.kept) > MESSAGES_A_PIECE and member.connection.is_heard:
+            self._write_held(member, hold.take(MESSAGES_A_PIECE, member.rooms))
             await self._until_taken(member.connection)
         if hold.has_overflown:
+            return None
+        if not member.connection.is_heard or self._member(sid, DEFAULT_NAMESPACE) is not member:
             return False
-        self._write_placed(member, hold.kept)
-        if self._member(sid, DEFAULT_NAMESPACE) is member:
-            self._namespaces[DEFAULT_NAMESPACE].hold(member, None)
+        self._write_held(member, hold.take(MESSAGES_A_PIECE, member.rooms))
+        self._namespaces[DEFAULT_NAMESPACE].hold(member, None)
         return True
 
-    def _write_placed(self, member: Member, deliveries: Iterable[tuple[Delivery, str]]) -> None:
+    def when_heard(self, sid: str, then: Callable[[], None]) -> None:
+        """Call back once the client has heard all that was written so far; never, if it goes before."""
+        member = self._member(sid, DEFAULT_NAMESPACE)
+        if member is not None and self._engine is not None:
+            self._engine.when_heard(member.connection, then)
+
+    def _write_held(self, member: Member, deliveries: Iterable[Held]) -> None:
         audience = Audience((member.connection,))
         for delivery, cursor in deliveries:
             self.write(audience, delivery.packet if member.pid is None else placed_packet(delivery.packet, cursor))
@@ -164,8 +173,15 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
         assert self._engine is not None
         self._engine.flush()
         await asyncio.sleep(0)
+        # Who answers pings and takes nothing is as slow as can be.
+        checks = itertools.count()
+        checks_max = self._engine.settings.ping_timeout_seconds / TAKEN_CHECK_SECONDS
         # Not an event, which each connection would have to keep; a client that takes what it is given never waits.
-        while connection.is_open and (connection.has_waiting or (connection.is_websocket and connection.write is None)):  # noqa: ASYNC110
+        while connection.is_heard and (
+            connection.has_waiting or (connection.is_websocket and connection.write is None)
+        ):
+            if next(checks) > checks_max:
+                self._engine.on_slow(connection)
             await asyncio.sleep(TAKEN_CHECK_SECONDS)
 
     # -- coming and going -------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from realtime.errors import RedisUnavailable
 from realtime.telemetry.metrics import Metrics
 from realtime.transports.engineio import frames
 from realtime.transports.engineio.packets import text_frame
+from realtime.transports.socketio.hold import Held
 from realtime.transports.socketio.local import DEFAULT_NAMESPACE, Callback, LocalManager
 from realtime.transports.socketio.rooms import Stage
 from realtime.transports.socketio.sids import pod_of
@@ -32,6 +33,7 @@ from realtime.transports.socketio.signals import (
     LeaveRoom,
     Reply,
     Signal,
+    Supersede,
     decode_signal,
     encode_event,
     encode_signal,
@@ -50,6 +52,7 @@ MAX_RUNNING_TASKS: Final = 1_000
 MAX_AWAITED_ACKS: Final = 10_000
 # How long another pod may take to put a session of its own into a room.
 ENTER_ROOM_SECONDS: Final = 5.0
+SUPERSEDED: Final = "This session goes on elsewhere."
 # How long this pod waits to hear its own signal.
 OWN_SIGNAL_SECONDS: Final = 1.0
 
@@ -101,8 +104,10 @@ class BrokerManager(LocalManager):
         outbox, now_ms = self._engine.outbox, self._clock.wall_ms()
         written = 0
         for delivery in deliveries:
-            for hold in members.holds(delivery):
-                hold.keep(delivery, self._broker.cursor_at(delivery))
+            if holds := members.holds(delivery):
+                held = Held(delivery, self._broker.cursor_at(delivery))
+                for hold in holds:
+                    hold.keep(held)
             listeners = members.listeners(delivery)
             if listeners is None:
                 continue
@@ -123,9 +128,13 @@ class BrokerManager(LocalManager):
         for room in rooms:
             for sid, eio_sid in list(self.get_participants(DEFAULT_NAMESPACE, room)):
                 log.info("closed_for_a_gap", session=sid)
-                connection = self._engine.connections.get(eio_sid) if self._engine is not None else None
-                if connection is not None:
-                    connection.close("history gap", frames.TRY_AGAIN_LATER, "Messages were lost.")
+                self._send_away(eio_sid, "history gap", "Messages were lost.")
+
+    def _send_away(self, eio_sid: str | None, reason: str, text: str) -> None:
+        # Not by a DISCONNECT packet: who hears that does not come back by itself.
+        connection = self._engine.connections.get(eio_sid) if self._engine is not None and eio_sid else None
+        if connection is not None:
+            connection.close(reason, frames.TRY_AGAIN_LATER, text)
 
     def on_signal(self, signal: bytes) -> None:
         """Take a signal: it is carried out at once, in order with deliveries; what has to wait waits elsewhere."""
@@ -155,6 +164,8 @@ class BrokerManager(LocalManager):
                 self.basic_close_room(signal.room, signal.namespace)
                 if signal.origin == self._pod_id and signal.reply_to in self._awaited_acks:
                     self._awaited_acks[signal.reply_to]()
+            case Supersede():
+                self._send_away(self.eio_sid_from_sid(signal.sid, DEFAULT_NAMESPACE), "superseded", SUPERSEDED)
             case Disconnect():
                 self._later(partial(self.server.disconnect, signal.sid, signal.namespace, ignore_queue=True))
 
@@ -289,6 +300,14 @@ class BrokerManager(LocalManager):
             signal = Disconnect(origin=self._pod_id, sid=sid, namespace=namespace)
             await self._broker.signal_pod(pod_id, encode_signal(signal))
         return False
+
+    async def supersede(self, sid: str) -> None:
+        """Close a session, on whatever pod it is, whose client has come back as another one."""
+        pod_id = pod_of(sid)
+        if self._is_here(sid, DEFAULT_NAMESPACE):
+            self._send_away(self.eio_sid_from_sid(sid, DEFAULT_NAMESPACE), "superseded", SUPERSEDED)
+        elif pod_id is not None and pod_id != self._pod_id:
+            await self._broker.signal_pod(pod_id, encode_signal(Supersede(origin=self._pod_id, sid=sid)))
 
     # -- what python-socketio asks: rooms ---------------------------------------------------------------------------
 

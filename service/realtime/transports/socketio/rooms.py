@@ -164,12 +164,11 @@ class Namespace:
         return _listeners([m for m in hearing if not any(m.sid in other for other in others)])
 
     def holds(self, delivery: Delivery) -> Sequence[Hold]:
-        """Where a delivery is kept for members that hear it later."""
+        """Where a delivery is kept for members that hear it later; which of its rooms they are in then, shows then."""
         room = self.rooms.get(delivery.room)
         if room is None or room.held is None:
             return ()
-        held = [m for m in room.held.values() if not any(other in m.rooms for other in delivery.except_rooms)]
-        return [member.hold for member in held if member.hold is not None]
+        return [member.hold for member in room.held.values() if member.hold is not None]
 
     def members_in(self, room: str | None) -> Collection[Member]:
         """Who is in a room (None: in the namespace)."""

@@ -88,8 +88,15 @@ class Disconnect(_Signal):
     namespace: str
 
 
-Signal = Emit | Reply | EnterRoom | LeaveRoom | CloseRoom | Disconnect
-_RareSignal = Reply | EnterRoom | LeaveRoom | CloseRoom | Disconnect
+class Supersede(_Signal):
+    """Close a session of yours: its client has come back elsewhere. If it has not, it comes back now."""
+
+    kind: Literal["supersede"] = "supersede"
+    sid: str
+
+
+Signal = Emit | Reply | EnterRoom | LeaveRoom | CloseRoom | Disconnect | Supersede
+_RareSignal = Reply | EnterRoom | LeaveRoom | CloseRoom | Disconnect | Supersede
 _rare_signals: TypeAdapter[_RareSignal] = TypeAdapter(Annotated[_RareSignal, Field(discriminator="kind")])
 _EMIT: Final = b'{"kind":"emit"'
 

@@ -7,11 +7,10 @@ from typing import cast
 import pytest
 
 from realtime.transports.engineio import frames
-from realtime.transports.engineio.connection import FRAMES_PER_TURN, GOODBYE_SECONDS
 from realtime.transports.engineio.exchange import PollOverlap
 from realtime.transports.engineio.frames import FrameReader
-from realtime.transports.engineio.hub import State
-from realtime.transports.engineio.inbox import MAX_INBOX
+from realtime.transports.engineio.hub import GOODBYE_SECONDS, State
+from realtime.transports.engineio.inbox import FRAMES_PER_TURN, MAX_INBOX
 from realtime.transports.engineio.outbox import Audience
 from realtime.transports.engineio.packets import text_frame
 from unit.transports.engineio.client import client_frame, client_text

@@ -87,6 +87,7 @@ class FakeHub:
         self.closed: list[str] = []
         self.violations = 0
         self.slow: list[Connection] = []
+        self.pongs: list[Connection] = []
         self.may_handle = asyncio.Event()
         self.may_handle.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,6 +113,9 @@ class FakeHub:
 
     def forget(self, connection: Connection) -> None:
         pass
+
+    def on_pong(self, connection: Connection) -> None:
+        self.pongs.append(connection)
 
     async def on_message(self, connection: Connection, message: str | bytes) -> None:
         await self.may_handle.wait()
