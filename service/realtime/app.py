@@ -90,7 +90,7 @@ class Pod:
         self._sessions = Sessions(settings.limits)
         self._moving = Moving(self._sessions, self._attachment, settings.drain, self._metrics)
         verifier = TokenVerifier(settings.auth)
-        self._stats = Stats(self._sessions, self._attachment, self._directory, clock)
+        self._stats = Stats(self._sessions, self._attachment, self._directory, self._presence, clock)
         recovery = Recovery(
             self._id,
             self._attachment,

@@ -9,7 +9,7 @@ from realtime.broker.place import Cursor, Place, Places
 from realtime.clock import Clock
 from realtime.errors import KafkaUnavailable, RedisUnavailable
 from realtime.intake.dead_letter import DeadLetter
-from realtime.presence.base import PodReport
+from realtime.presence.base import Arrival, Device, PodReport
 from realtime.protocol.disconnects import Closing
 from realtime.resilience.breaker import Breaker
 from realtime.settings import BreakerSettings
@@ -186,6 +186,28 @@ class AbsentBroker:
 
     def heard_seconds_ago(self) -> float:
         return 60.0
+
+
+class AbsentPresence:
+    """Presence whose Redis is away."""
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        pass
+
+    async def arrive(self, device: Device) -> Arrival:
+        _away()
+
+    def settle(self, device_id: str) -> None:
+        pass
+
+    def leave(self, device_id: str, told: Place | None) -> None:
+        pass
+
+    async def devices(self, user_id: str) -> Sequence[Device]:
+        _away()
 
 
 class AbsentPodDirectory:

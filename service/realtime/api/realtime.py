@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.security import HTTPBearer
 from pydantic import ConfigDict, Field
 
@@ -15,7 +15,7 @@ from realtime.events.envelope import Event
 from realtime.events.fact import Fact, Identifier, JsonObject, ShortText
 from realtime.events.inventory import InventoryUpdated
 from realtime.events.order import OrderUpdated
-from realtime.gateway.access import require_service
+from realtime.gateway.access import DEVICES_OF_OTHERS, require_admin, require_service
 from realtime.gateway.stats import Stats
 from realtime.gateway.tokens import Credentials, Identity, TokenVerifier
 from realtime.protocol.messages import AdminNotice, Message, MessagePart, Notification, Priority
@@ -81,6 +81,10 @@ IdempotencyKey = Annotated[
     ),
 ]
 
+WhoseDevices = Annotated[
+    Identifier | None, Query(alias="userId", description="Whose devices to list; needs the role `admin`.")
+]
+
 
 def make_realtime_router(
     verifier: TokenVerifier, stats: Stats, publisher: Publisher, routes: Router, clock: Clock
@@ -108,9 +112,19 @@ def make_realtime_router(
         return Event(f"rest-{secrets.token_urlsafe(12)}", event_type, fact, clock.wall_ms())
 
     @router.get("/stats")
-    async def cluster_stats() -> dict[str, Any]:
-        """Connections, users and rooms of every pod."""
-        return await stats.of_cluster()
+    async def cluster_or_user_stats(
+        request: Request, identity: Annotated[Identity, Depends(authenticate)], user_id: WhoseDevices = None
+    ) -> dict[str, Any]:
+        """Connections, users and rooms of every pod; with `userId`, that user's devices on all pods, for admins alone.
+
+        A device has `deviceId` (its `socketId`), `podId`, `connectedAt`, and `transport`, what it connected over; most
+        clients that begin by `polling` move to a websocket. The devices of a pod that died are gone within seconds.
+        """
+        # Without a token, which is for development alone, it says who asks.
+        if user_id is None or _credentials(request).token is None:
+            return await stats.of_cluster()
+        require_admin(identity, DEVICES_OF_OTHERS)
+        return await stats.of_devices(user_id)
 
     @router.post("/test/notification", status_code=202)
     async def send_notification(body: NotificationRequest, idempotency_key: IdempotencyKey = None) -> Accepted:

@@ -1,8 +1,12 @@
 """Who may do what. Pure."""
 
+from typing import Final
+
 from realtime.errors import Forbidden
 from realtime.gateway.tokens import Identity
 from realtime.protocol.rooms import INVENTORY_UPDATES, orders_room, product_room, user_room
+
+DEVICES_OF_OTHERS: Final = "Seeing another user's devices"
 
 
 def require_admin(identity: Identity, what: str) -> None:

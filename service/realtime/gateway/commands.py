@@ -6,7 +6,7 @@ from typing import Any, Final
 from realtime.broker.base import Broker
 from realtime.clock import iso_utc
 from realtime.errors import Forbidden, LimitExceeded
-from realtime.gateway.access import may_hear, require_admin, whose_orders
+from realtime.gateway.access import DEVICES_OF_OTHERS, may_hear, require_admin, whose_orders
 from realtime.gateway.attachment import Attachment
 from realtime.gateway.recovery import Recovery
 from realtime.gateway.returning import read_cursor
@@ -111,7 +111,11 @@ class Commands:
     async def _unsubscribe_admin(self, session: Session, _: FollowAdmin) -> Answer:
         return await self._leave(session, {ADMIN_DASHBOARD} & session.rooms.keys())
 
-    async def _request_stats(self, session: Session, _: RequestStats) -> Answer:
+    async def _request_stats(self, session: Session, command: RequestStats) -> Answer:
+        if command.user_id is not None:
+            if command.user_id != session.user_id:
+                require_admin(session.identity, DEVICES_OF_OTHERS)
+            return {"stats": await self._stats.of_devices(command.user_id)}
         if session.identity.is_admin:
             return {"stats": await self._stats.of_cluster()}
         return {"stats": self._stats.of_user(session.user_id)}

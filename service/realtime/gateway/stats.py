@@ -6,16 +6,19 @@ from typing import Any
 from realtime.clock import Clock, iso_utc
 from realtime.gateway.attachment import Attachment
 from realtime.gateway.sessions import Sessions
-from realtime.presence.base import PodDirectory, PodReport
+from realtime.presence.base import PodDirectory, PodReport, Presence
 
 
 class Stats:
     """Counts this pod's sessions, and reads what the other pods have told of theirs."""
 
-    def __init__(self, sessions: Sessions, attachment: Attachment, directory: PodDirectory, clock: Clock) -> None:
+    def __init__(
+        self, sessions: Sessions, attachment: Attachment, directory: PodDirectory, presence: Presence, clock: Clock
+    ) -> None:
         self._sessions = sessions
         self._attachment = attachment
         self._directory = directory
+        self._presence = presence
         self._clock = clock
 
     async def of_cluster(self) -> dict[str, Any]:
@@ -24,6 +27,16 @@ class Stats:
         return {
             "connections": sum(pod.connections for pod in pods),
             "pods": [pod.model_dump(by_alias=True) for pod in pods],
+            "serverTime": iso_utc(self._clock.wall_ms()),
+        }
+
+    async def of_devices(self, user_id: str) -> dict[str, Any]:
+        """A user's devices on all pods, the oldest first. Raises `RedisUnavailable`."""
+        devices = await self._presence.devices(user_id)
+        return {
+            "userId": user_id,
+            "connections": len(devices),
+            "devices": [device.model_dump(by_alias=True, exclude={"user_id"}) for device in devices],
             "serverTime": iso_utc(self._clock.wall_ms()),
         }
 

@@ -65,7 +65,9 @@ class SubscribeAdmin(FollowAdmin, Subscription):
 
 
 class RequestStats(Command):
-    """`request:stats`."""
+    """`request:stats`: of the cluster, or of oneself; with `userId`, that user's devices on all pods."""
+
+    user_id: Identifier | None = None
 
 
 class RefreshToken(Command):

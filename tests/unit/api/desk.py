@@ -14,10 +14,11 @@ from realtime.delivery.publisher import Publisher
 from realtime.gateway.sessions import Sessions
 from realtime.gateway.stats import Stats
 from realtime.gateway.tokens import TokenVerifier
-from realtime.presence.base import PodDirectory
+from realtime.presence.base import PodDirectory, Presence
 from realtime.presence.memory import MemoryPodDirectory
+from realtime.presence.memory_devices import MemoryPresence, MemoryPresenceHub
 from realtime.routing.routes import Router
-from realtime.settings import AuthSettings, HistorySettings, HttpSettings, LimitSettings
+from realtime.settings import AuthSettings, HistorySettings, HttpSettings, LimitSettings, PresenceSettings
 from realtime.telemetry.metrics import Metrics
 from unit.fakes import FakeAttachment, FakeClock, a_breaker
 from unit.packets import read_packet
@@ -41,6 +42,7 @@ class Desk:
         *,
         broker: Broker | None = None,
         directory: PodDirectory | None = None,
+        presence: Presence | None = None,
         router: Any = None,
         cors_origins: tuple[str, ...] = (),
         insecure: bool = False,
@@ -56,8 +58,14 @@ class Desk:
             audience=ISSUER.audience,
             insecure_development_mode=insecure,
         )
+        hub = MemoryPresenceHub(PresenceSettings(), HistorySettings(), self.clock)
+        self.presence = presence or MemoryPresence(hub, lambda: None)
         stats = Stats(
-            Sessions(LimitSettings()), FakeAttachment(), directory or MemoryPodDirectory(self.clock), self.clock
+            Sessions(LimitSettings()),
+            FakeAttachment(),
+            directory or MemoryPodDirectory(self.clock),
+            self.presence,
+            self.clock,
         )
         api = make_api(
             HttpSettings(body_max_bytes=BODY_MAX_BYTES, cors_origins=cors_origins),

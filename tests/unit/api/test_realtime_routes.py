@@ -1,16 +1,17 @@
 """What services and admins may ask for, and that it goes the same way as events do."""
 
-from collections.abc import Callable, MutableMapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from typing import Any
 
 import pytest
 
 from realtime.clock import iso_utc
-from realtime.presence.base import PodReport
+from realtime.presence.base import Device, PodReport
 from realtime.presence.memory import MemoryPodDirectory
 from unit.api.desk import ADMIN, ISSUER, SERVICE, USER, Desk, read_problem
 from unit.counts import count
-from unit.fakes import NOON, FakeClock
+from unit.fakes import NOON, AbsentPresence, FakeClock
 from unit.told import tell
 
 NOTIFICATION = {"userId": "u-42", "title": "Hello", "message": "Your parcel waits."}
@@ -184,6 +185,83 @@ async def test_the_clusters_stats_are_told(make_desk: Callable[..., Desk], clock
         "serverTime": NOON,
         "pods": [report.model_dump(by_alias=True, mode="json")],
     }
+
+
+# -- a user's devices -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def desk_with_devices(make_desk: Callable[..., Desk]) -> AsyncIterator[Desk]:
+    desk = make_desk()
+    run = asyncio.create_task(desk.presence.run())
+    await asyncio.sleep(0)
+    for number, user_id in enumerate(("u-42", "u-43", "u-42", "ü/42")):
+        await desk.presence.arrive(
+            Device(
+                device_id=f"s-{number}.pod-{number}",
+                user_id=user_id,
+                pod_id=f"pod-{number}",
+                transport="websocket",
+                connected_at=iso_utc(number),
+            )
+        )
+    yield desk
+    run.cancel()
+    await asyncio.wait([run])
+
+
+async def test_an_admin_sees_a_users_devices_on_all_pods(desk_with_devices: Desk) -> None:
+    response = await desk_with_devices.ask("GET", "/realtime/stats", ADMIN, params={"userId": "u-42"})
+    assert (response.status_code, response.json()) == (
+        200,
+        {
+            "userId": "u-42",
+            "connections": 2,
+            "serverTime": NOON,
+            "devices": [
+                {
+                    "deviceId": f"s-{number}.pod-{number}",
+                    "podId": f"pod-{number}",
+                    "transport": "websocket",
+                    "connectedAt": iso_utc(number),
+                }
+                for number in (0, 2)
+            ],
+        },
+    )
+    for user_id, count_of in (("ü/42", 1), ("u-4", 0), ("*", 0)):
+        response = await desk_with_devices.ask("GET", "/realtime/stats", ADMIN, params={"userId": user_id})
+        assert (response.json()["userId"], response.json()["connections"]) == (user_id, count_of)
+
+
+@pytest.mark.parametrize(("token", "status"), [(SERVICE, 403), (USER, 403), (None, 401)])
+async def test_a_users_devices_are_for_admins_alone(desk_with_devices: Desk, token: str | None, status: int) -> None:
+    for user_id in ("u-42", "svc", "nobody"):
+        response = await desk_with_devices.ask("GET", "/realtime/stats", token, params={"userId": user_id})
+        assert response.status_code == status
+        assert "pod-" not in response.text
+
+
+@pytest.mark.parametrize("user_id", ["", " ", "x" * 129, "a b", "a\nb", "\x7f"])
+async def test_a_user_id_that_is_none_is_refused(desk_with_devices: Desk, user_id: str) -> None:
+    response = await desk_with_devices.ask("GET", "/realtime/stats", ADMIN, params={"userId": user_id})
+    problem = read_problem(response)
+    assert response.status_code == 422
+    assert "userId" in str(problem)
+
+
+async def test_while_redis_is_away_devices_are_not_told(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(presence=AbsentPresence())
+    response = await desk.ask("GET", "/realtime/stats?userId=u-42", ADMIN)
+    assert (response.status_code, read_problem(response)["code"]) == (503, "redis_unavailable")
+
+
+async def test_swagger_tells_of_devices(desk: Desk) -> None:
+    document = (await desk.ask("GET", "/api/openapi.json")).json()
+    stats = document["paths"]["/realtime/stats"]["get"]
+    (parameter,) = stats["parameters"]
+    assert (parameter["name"], parameter["required"]) == ("userId", False)
+    assert "deviceId" in stats["description"]
 
 
 # -- repeating ------------------------------------------------------------------------------------------------------

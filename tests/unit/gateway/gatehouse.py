@@ -60,12 +60,12 @@ class Gatehouse:
         self.directory = directory or MemoryPodDirectory(self.clock)
         settings = LimitSettings(**limits)
         self.sessions = Sessions(settings)
-        self.stats = Stats(self.sessions, self.attachment, self.directory, self.clock)
         self.hub = MemoryHub(HistorySettings(), self.clock)
         self.broker = broker or MemoryBroker(self.hub, POD_ID)
         self.presence = MemoryPresence(
             MemoryPresenceHub(PresenceSettings(), HistorySettings(), self.clock), lambda: self.hub.up_to[0]
         )
+        self.stats = Stats(self.sessions, self.attachment, self.directory, self.presence, self.clock)
         self.resumables = MemoryResumableSessions(MemorySessionHub(RecoverySettings(), self.clock))
         sockets = SocketSettings(join_timeout_seconds=JOIN_TIMEOUT_SECONDS)
         recovery = Recovery(

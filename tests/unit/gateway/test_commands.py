@@ -165,6 +165,17 @@ async def test_an_admin_sees_the_cluster(house: Gatehouse, admin: str, buyer: st
     assert [pod["name"] for pod in answer["stats"]["pods"]] == ["pod-a", "pod-b"]
 
 
+async def test_an_admin_sees_anybodys_devices_and_others_their_own(house: Gatehouse, admin: str, buyer: str) -> None:
+    own = await house.say(buyer, "request:stats", {"userId": "u-42"})
+    assert [device["deviceId"] for device in own["stats"]["devices"]] == ["s-buyer"]
+    assert await house.say(admin, "request:stats", {"userId": "u-42"}) == own
+    assert (await house.is_refused(buyer, "request:stats", {"userId": "root"})) == {
+        "code": "forbidden",
+        "message": "Seeing another user's devices needs the role admin.",
+        "retryable": False,
+    }
+
+
 # -- refreshing the token -------------------------------------------------------------------------------------------
 
 

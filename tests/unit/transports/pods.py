@@ -81,11 +81,12 @@ class SocketPod:
         self.attachment = SocketIOAttachment(self.server, self.engine)
         limits = LimitSettings()
         self.sessions = Sessions(limits)
-        stats = Stats(self.sessions, self.attachment, MemoryPodDirectory(self.clock), self.clock)
         auth = AuthSettings(secret=ISSUER.verification_key, issuer=ISSUER.name, audience=ISSUER.audience)
         told = lambda: next(iter(self.broker.told()), None)  # noqa: E731
         self.presence = MemoryPresence(hub_of_presence(hub), told)
         self.resumables = MemoryResumableSessions(hub_of_sessions(hub))
+        directory = MemoryPodDirectory(self.clock)
+        stats = Stats(self.sessions, self.attachment, directory, self.presence, self.clock)
         recovery = Recovery(
             pod_id,
             self.attachment,
