@@ -1,6 +1,8 @@
 """A real Redis under Sentinel: one primary, its replicas, and three sentinels that agree on who it is."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from redis.asyncio import Redis
@@ -120,6 +122,21 @@ class RedisSentinel:
         old = await self.primary()
         await old.kill()
         return await self._agreed(old)
+
+    @asynccontextmanager
+    async def cut_off_replicas(self) -> AsyncIterator[RedisServer]:
+        """Freeze the replicas and cut their connections, so that they get nothing of what the primary takes meanwhile."""
+        primary = await self.primary()
+        replicas = [node for node in self.nodes if node is not primary and node.is_running]
+        for replica in replicas:
+            replica.pause()
+        async with Redis.from_url(primary.url) as redis:
+            await redis.client_kill_filter(_type="replica")  # else the rest would reach them in their sockets
+        try:
+            yield primary
+        finally:
+            for replica in replicas:
+                replica.resume()
 
     async def _agreed(self, other_than: RedisServer | None) -> RedisServer:
         async def find() -> RedisServer | None:

@@ -1,12 +1,14 @@
 -- Carries out what one pod has to say of its devices, in order, and renews the pod's lease.
 --
--- KEYS  1 pods            hash: pod id -> '<until> <told>', Unix time in milliseconds, and how far the pod had told then
+-- KEYS  1 pods            hash: pod id -> '<until> <told> <calls>', Unix time in milliseconds, how far the pod had told then,
+--                         and how often it has called
 -- ARGV  1 pod id
 --       2 lease           milliseconds from now; 0 ends it
 --       3 told            how far the pod has told; '-': it cannot say
 --       4 retention       milliseconds that a user, and a pod whose lease has ended, are remembered
 --       5 user prefix     of hashes: <prefix><user id>, described below
---       6 ...             one word that says what to do, and its arguments:
+--       6 calls           of this pod, before this one, that it knows of: if there are others, Redis has lost some
+--       7 ...             one word that says what to do, and its arguments:
 --                           arrive <user> <device> <json>          -> {devices, state}
 --                           stay <user> <device> <state> <json>    announced again -> 1
 --                           settle <user> <device>                 -> 1
@@ -19,7 +21,7 @@
 -- what the user had missed, or had not to; else the place behind which that begins, '?' when that is not known. Field
 -- 'seen' is how far devices that went had been told, 'owed' the state of one that went before it was settled.
 --
--- Returns {1 if the lease had not ended, {answers}}. Time is Redis' own.
+-- Returns {1 if the lease had not ended and no call was lost, calls, {answers}}. Time is Redis' own.
 
 local call, match, sub, format = redis.call, string.match, string.sub, string.format
 local pods, pod, retention_ms, user_prefix = KEYS[1], ARGV[1], ARGV[4], ARGV[5]
@@ -30,18 +32,19 @@ local leases = {}
 local function lease_of(id)
   local lease = leases[id]
   if not lease then
-    local ends, told = match(call('HGET', pods, id) or '', '^(%d+) (%S+)$')
-    lease = {ends = tonumber(ends) or 0, told = told or '-'}
+    local ends, told, calls = match(call('HGET', pods, id) or '', '^(%d+) (%S+) ?(%d*)$')
+    lease = {ends = tonumber(ends) or 0, told = told or '-', calls = tonumber(calls) or 0}
     leases[id] = lease
   end
   return lease
 end
 
 local mine = lease_of(pod)
-local kept = mine.ends > now and 1 or 0
+local kept = mine.ends > now and mine.calls == tonumber(ARGV[6]) and 1 or 0
+mine.calls = mine.calls + 1
 mine.ends = now + ARGV[2]
 if ARGV[3] ~= '-' then mine.told = ARGV[3] end
-call('HSET', pods, pod, format('%d %s', mine.ends, mine.told))
+call('HSET', pods, pod, format('%d %s %d', mine.ends, mine.told, mine.calls))
 
 -- Whether one place lies behind another of the same epoch.
 local function is_behind(place, other)
@@ -146,10 +149,10 @@ function does.sweep()
 end
 
 local answers = {}
-local at = 6
+local at = 7
 while at <= #ARGV do
   local width, answer = does[ARGV[at]](at)
   answers[#answers + 1] = answer
   at = at + width
 end
-return {kept, answers}
+return {kept, mine.calls, answers}

@@ -1,6 +1,7 @@
 """The presence of users' devices on all pods that share a Redis."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -26,6 +27,8 @@ RENEWALS_PER_LEASE: Final = 5
 # A device that Redis has lost while the pod's lease stayed (a failover to a replica that lagged) is back after this.
 ROUND_SECONDS: Final = 600.0
 CLOSE_TIMEOUT_SECONDS: Final = 2.0
+# Of devices that went; who has gone must not be there again because Redis has forgotten that it went.
+MAX_REMEMBERED: Final = 10_000
 
 # A word of the script, and its arguments.
 _Words = tuple[bytes | str, ...]
@@ -63,6 +66,8 @@ class RedisPresence:
         self._pod_id = pod_id
         self._told = told
         self._here: dict[str, _Here] = {}
+        self._gone: deque[_Words] = deque(maxlen=MAX_REMEMBERED)
+        self._calls = 0  # that Redis has answered
         self._batching = Batching[_Words, Any](self._say)
         self._upkeep = Upkeep(
             beat=lambda: self._batching.ask(("renew",)),
@@ -116,7 +121,9 @@ class RedisPresence:
         if here is not None:
             # One that was not settled has been told nothing that counts: there is a gap before it.
             place = _SETTLED if told is None or here.state != _SETTLED else str(told)
-            self._batching.note(("leave", here.user, device_id, place))
+            words = ("leave", here.user, device_id, place)
+            self._gone.append(words)
+            self._batching.note(words)
 
     async def devices(self, user_id: str) -> Sequence[Device]:
         """See `Presence.devices`."""
@@ -140,12 +147,15 @@ class RedisPresence:
             _SETTLED if told is None else str(told),
             self._retention_ms,
             self._keys.devices,
+            self._calls,
             *(word for words in batch for word in words),
         ]
         with redis_errors("tell of devices"):
-            has_kept_lease, answers = await self._script(keys=[self._keys.leases], args=arguments)
-        if not has_kept_lease:
+            has_kept_all, self._calls, answers = await self._script(keys=[self._keys.leases], args=arguments)
+        if not has_kept_all and self._lease_ms:
             self._upkeep.forgotten()
+            for words in self._gone:
+                self._batching.note(words)
         return answers  # type: ignore[no-any-return]
 
 

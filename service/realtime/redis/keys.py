@@ -80,5 +80,5 @@ class Keys:
         return f"{self.prefix}:{{{self.shard}}}:session:"
 
     def session_keeper(self, pod_id: str) -> str:
-        """String, expires: Redis has not forgotten what this pod has kept there."""
+        """String, expires: how often this pod has told of sessions, for it to see whether Redis has lost some."""
         return f"{self.prefix}:{{{self.shard}}}:session-keeper:{pod_id}"

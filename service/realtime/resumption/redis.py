@@ -37,6 +37,7 @@ class RedisResumableSessions:
         round_seconds = recovery.session_seconds / ROUNDS_PER_LIFETIME
         self._lifetime_ms = int((recovery.session_seconds + round_seconds) * 1_000)
         self._kept: dict[str, ResumableSession] = {}
+        self._calls = 0  # that Redis has answered
         self._batching = Batching[_Words, Any](self._say)
         self._upkeep = Upkeep(
             beat=lambda: self._batching.ask(("beat",)),
@@ -95,10 +96,12 @@ class RedisResumableSessions:
         return bool(answer)
 
     async def _say(self, batch: Sequence[_Words]) -> Sequence[Any]:
-        arguments = [self._lifetime_ms, self._keys.sessions, *(word for words in batch for word in words)]
+        arguments: list[str | int] = [self._lifetime_ms, self._keys.sessions, self._calls]
+        arguments += (word for words in batch for word in words)
+        keys = [self._keys.session_keeper(self._pod_id)]
         with redis_errors("tell of sessions"):
-            was_known, answers = await self._script(keys=[self._keys.session_keeper(self._pod_id)], args=arguments)
-        if not was_known:
+            has_kept_all, self._calls, answers = await self._script(keys=keys, args=arguments)
+        if not has_kept_all:
             self._upkeep.forgotten()
         return answers  # type: ignore[no-any-return]
 

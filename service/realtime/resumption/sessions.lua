@@ -1,19 +1,23 @@
 -- Carries out what one pod has to say of sessions that can be resumed, in order.
 --
--- KEYS  1 keeper          string, expires: while it is there, Redis has not forgotten what this pod has kept
+-- KEYS  1 keeper          string, expires: how often this pod has called
 -- ARGV  1 lifetime        milliseconds, of all that is written here
 --       2 session prefix  of strings: <prefix><pid> -> '<moves> <session id> <json>'
---       3 ...             one word that says what to do, and its arguments:
+--       3 calls           of this pod, before this one, that it knows of: if there are others, Redis has lost some
+--       4 ...             one word that says what to do, and its arguments:
 --                           keep <pid> <moves> <session id> <json>   -> 1, or 0 where another session holds it
 --                           find <pid>                               -> json, or ''
 --                           forget <pid> <session id>                -> 1
 --                           beat                                     -> 1
 --
--- Returns {1 if the keeper was there, {answers}}.
+-- Returns {1 if no call was lost, calls, {answers}}.
 
 local call, match = redis.call, string.match
 local lifetime_ms, prefix = ARGV[1], ARGV[2]
-local kept = call('SET', KEYS[1], '1', 'PX', lifetime_ms, 'GET') and 1 or 0
+local calls = call('GET', KEYS[1])
+local kept = calls == ARGV[3] and 1 or 0
+calls = (tonumber(calls) or 0) + 1
+call('SET', KEYS[1], calls, 'PX', lifetime_ms)
 
 local function read(pid)
   local moves, holder, json = match(call('GET', prefix .. pid) or '', '^(%d+) (%S+) (.*)$')
@@ -48,10 +52,10 @@ function does.beat()
 end
 
 local answers = {}
-local at = 3
+local at = 4
 while at <= #ARGV do
   local width, answer = does[ARGV[at]](at)
   answers[#answers + 1] = answer
   at = at + width
 end
-return {kept, answers}
+return {kept, calls, answers}

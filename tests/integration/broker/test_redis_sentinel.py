@@ -95,17 +95,9 @@ async def test_what_a_lagging_replica_never_saw_is_published_again_in_order(
     await pod.broker.subscribe(ROOMS)
     async with intake(pods, 1) as (partition,):
         await hears_progress(pod)
-        primary = await own_sentinel.primary()
-        for replica in own_sentinel.nodes:
-            if replica is not primary:
-                replica.pause()
-        async with Redis.from_url(primary.url) as operator:
-            await operator.client_kill_filter(_type="replica")  # else the rest would reach them in their sockets
-        await hears_progress(pod)
-        await primary.kill()
-        for replica in own_sentinel.nodes:
-            if replica is not primary:
-                replica.resume()
+        async with own_sentinel.cut_off_replicas() as primary:
+            await hears_progress(pod)
+            await primary.kill()
         await eventually(lambda: partition.rewinds > 0, FAILOVER_SECONDS, "the intake is taken back")
         await hears_progress(pod)
     await pod.has_heard_all()

@@ -1,6 +1,7 @@
 """Presence in Redis keeps the contract, and survives a Redis that forgets."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,11 +9,14 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from integration.broker.test_redis_publishing import snapshot
 from parts.redis_cluster import RedisCluster
+from parts.redis_sentinel import RedisSentinel
 from parts.redis_server import RedisServer
 from parts.waiting import eventually
 from realtime.broker.place import Place
 from realtime.errors import RedisUnavailable
+from realtime.presence.base import Device
 from realtime.presence.sharded import make_redis_presence
 from realtime.redis.connection import connect_shards
 from realtime.settings import HistorySettings, PresenceSettings, RedisSettings
@@ -97,3 +101,84 @@ async def test_who_leaves_while_redis_is_away_has_left_when_it_is_back(own_redis
         arrival = await pod.arrive("d-3")
         assert (arrival.devices, arrival.was_away) == (1, True)
         assert arrival.away_since in {Place("e", 7), None}
+
+
+# --- Redis that has lost the last of it, or stood still
+
+
+async def test_who_went_after_a_snapshot_is_not_there_again_when_redis_comes_back_with_it(
+    own_redis: RedisServer, prefix: str
+) -> None:
+    async with _pods(own_redis.url, prefix) as make:
+        one, other = await make("a"), await make("b")
+        for device in ("d-1", "d-2"):
+            await one.come(device)
+        async with snapshot(own_redis):
+            one.presence.leave("d-1", Place("e", 5))
+            one.presence.leave("d-2", Place("e", 7))
+            await eventually(lambda: nobody(other), 15, "both are gone")
+        # The pod that they were on lives, and would vouch for them for ever.
+        await eventually(lambda: nobody(other), 15, "both are gone again")
+        arrival = await other.arrive("d-3")
+        assert (arrival.devices, arrival.was_away, arrival.away_since) == (1, True, Place("e", 7))
+
+
+async def test_who_came_after_a_snapshot_is_there_again_when_redis_comes_back_with_it(
+    own_redis: RedisServer, prefix: str
+) -> None:
+    async with _pods(own_redis.url, prefix) as make:
+        one, other = await make("a"), await make("b")
+        await one.presence.devices("u-42")
+        async with snapshot(own_redis):
+            await one.come("d-1")
+        await eventually(lambda: is_there(other, one.device("d-1")), 15, "it is announced again")
+        assert not (await other.arrive("d-2")).was_away
+
+
+async def test_who_was_there_is_there_again_when_redis_has_stood_still_for_longer_than_a_lease(
+    own_redis: RedisServer, prefix: str
+) -> None:
+    async with _pods(own_redis.url, prefix) as make:
+        one, other = await make("a"), await make("b")
+        await one.come("d-1")
+        await one.presence.devices("u-42")
+        own_redis.pause()
+        await asyncio.sleep(3 * LEASE_SECONDS)  # a lease ends by the clock alone
+        own_redis.resume()
+        await eventually(lambda: is_there(other, one.device("d-1")), 15, "it is there")
+        await eventually(lambda: _knows_that_somebody_is_there(other), 15, "nobody is taken for absent")
+
+
+async def test_after_a_failover_that_lost_the_last_of_it_devices_are_as_they_are(
+    own_sentinel: RedisSentinel, prefix: str
+) -> None:
+    async with _pods(own_sentinel.url, prefix) as make:
+        one, other = await make("a"), await make("b")
+        await one.come("d-1")
+        async with Redis.from_url((await own_sentinel.primary()).url) as redis:
+            await redis.set("fence", "1")
+            assert await redis.wait(2, 10_000) == 2
+        async with own_sentinel.cut_off_replicas() as primary:
+            one.presence.leave("d-1", Place("e", 5))
+            await one.come("d-2")
+            await primary.kill()
+        await eventually(lambda: is_there(other, one.device("d-2")), 30, "who came is there, and who went is not")
+        assert (await other.arrive("d-3")).devices == 2
+
+
+async def nobody(pod: PresencePod) -> bool:
+    with contextlib.suppress(RedisUnavailable):
+        return await pod.presence.devices("u-42") == []
+    return False
+
+
+async def is_there(pod: PresencePod, device: Device) -> bool:
+    with contextlib.suppress(RedisUnavailable):
+        return await pod.presence.devices("u-42") == [device]
+    return False
+
+
+async def _knows_that_somebody_is_there(pod: PresencePod) -> bool:
+    arrival = await pod.arrive("d-2")
+    pod.presence.leave("d-2", None)
+    return not arrival.was_away

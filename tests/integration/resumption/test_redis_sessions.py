@@ -20,9 +20,11 @@ from suites.resumption_contract import PID, SESSION_SECONDS, PassTime, Resumptio
 
 
 @asynccontextmanager
-async def _running(url: str, prefix: str, pod_id: str) -> AsyncIterator[RedisResumableSessions]:
+async def _running(
+    url: str, prefix: str, pod_id: str, session_seconds: int = SESSION_SECONDS
+) -> AsyncIterator[RedisResumableSessions]:
     client = connect_redis(RedisSettings(url=SecretStr(url)))
-    sessions = RedisResumableSessions(client, Keys(prefix), RecoverySettings(session_seconds=SESSION_SECONDS), pod_id)
+    sessions = RedisResumableSessions(client, Keys(prefix), RecoverySettings(session_seconds=session_seconds), pod_id)
     task = asyncio.create_task(sessions.run())
     yield sessions
     task.cancel()
@@ -90,3 +92,30 @@ async def test_without_redis_it_says_so_and_goes_on_trying(own_redis: RedisServe
             return found[-1] == session()
 
         await eventually(is_found, 15, "what could not be kept is kept")
+
+
+async def test_what_redis_has_lost_with_its_last_writes_is_kept_again(redis_server: RedisServer, prefix: str) -> None:
+    """As after a failover to a replica that lagged, or with a snapshot: long before the round comes."""
+    keys = Keys(prefix)
+    async with (
+        _running(redis_server.url, prefix, "a", session_seconds=600) as sessions,
+        Redis.from_url(redis_server.url) as redis,
+    ):
+        await sessions.keep("earlier-" + PID, session())
+        await redis.delete(keys.sessions + "earlier-" + PID, keys.session_keeper("a"))
+        await eventually(lambda: redis.exists(keys.sessions + "earlier-" + PID), 15, "that is kept again")
+        told_so_far = await redis.get(keys.session_keeper("a"))
+        await sessions.keep(PID, session())
+        await redis.delete(keys.sessions + PID)
+        await redis.set(keys.session_keeper("a"), told_so_far, keepttl=True)
+        await eventually(lambda: redis.exists(keys.sessions + PID), 15, "it is kept again")
+
+
+async def test_a_session_is_found_after_redis_has_stood_still(own_redis: RedisServer, prefix: str) -> None:
+    async with _running(own_redis.url, prefix, "a") as sessions:
+        await sessions.keep(PID, session())
+        own_redis.pause()
+        finding = asyncio.create_task(sessions.find(PID))
+        await asyncio.wait([finding], timeout=1)
+        own_redis.resume()
+        assert await finding == session()
