@@ -7,6 +7,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 import uvloop
 
+from realtime.dead_letters.cli import cli as dead_letters
 from realtime.errors import ConfigurationError, RealtimeError
 
 # The demo's page and proxy.
@@ -18,6 +19,7 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+cli.add_typer(dead_letters, name="dead-letters")
 
 
 @cli.command()

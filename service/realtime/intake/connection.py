@@ -40,6 +40,26 @@ def make_producer(settings: KafkaSettings, client_id: str) -> AIOKafkaProducer:
     )
 
 
+def make_reader(settings: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
+    """Make a consumer that belongs to no group, and reads where it is told to."""
+    return AIOKafkaConsumer(
+        **_common(settings, client_id),
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=settings.fetch_max_bytes_per_partition,
+    )
+
+
+def make_transactional_producer(settings: KafkaSettings, client_id: str, transactional_id: str) -> AIOKafkaProducer:
+    """Make a producer whose transactions are kept whole or not at all; starting one shuts out any other of that id."""
+    return AIOKafkaProducer(
+        **_common(settings, client_id),
+        transactional_id=transactional_id,
+        max_request_size=settings.fetch_max_bytes_per_partition * 2,
+    )
+
+
 def make_admin(settings: KafkaSettings, client_id: str) -> AIOKafkaAdminClient:
     """Make the client that asks about topics, and creates the dead-letter topic."""
     return AIOKafkaAdminClient(**_common(settings, client_id))

@@ -4,14 +4,22 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from realtime.errors import ConfigurationError
+from realtime.settings.kafka import KafkaSettings
 from realtime.settings.sections import Settings
 
 PREFIX = "REALTIME_"
+
+
+class _OfKafka(BaseSettings):
+    model_config = SettingsConfigDict(**{**Settings.model_config, "extra": "ignore"})
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
 
 
 def load_settings() -> Settings:
@@ -20,10 +28,22 @@ def load_settings() -> Settings:
     Raises `ConfigurationError`, with one line for each variable to mend, when a variable that begins with
     REALTIME_ is not a setting (pydantic alone would ignore a misspelt section) or has a wrong value.
     """
+    # The section without defaults is named here, so that what it lacks is told in its own words.
+    return _load(Settings, {"auth": {}})
+
+
+def load_kafka_settings() -> KafkaSettings:
+    """Read what it takes to reach Kafka, for commands that need nothing else. Raises as `load_settings` does."""
+    return _load(_OfKafka, {}).kafka
+
+
+Loaded = TypeVar("Loaded", bound=BaseSettings)
+
+
+def _load(model: type[Loaded], given: Mapping[str, object]) -> Loaded:
     problems = dict(_unknown_names(os.environ))
     try:
-        # The section without defaults is named here, so that what it lacks is told in its own words.
-        settings = Settings.model_validate({"auth": {}})
+        settings = model.model_validate(given)
     except ValidationError as error:
         for e in error.errors(include_url=False, include_context=False, include_input=False):
             path = tuple(part for part in e["loc"] if isinstance(part, str))  # a list's items have no variable

@@ -36,6 +36,7 @@ class FakeProducer:
     async def send_and_wait(
         self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
     ) -> None:
+        assert key is not None or value is not None, "aiokafka refuses this"
         if self.error is not None:
             raise self.error
         if sum(map(len, (key or b"", value or b"", *(text for _, text in headers)))) > self.max_bytes:
@@ -64,6 +65,7 @@ async def test_a_letter_is_the_record_with_its_place_and_the_reason_in_headers()
                 "dead-letter-timestamp-ms": str(NOON_MS).encode(),
                 "dead-letter-code": b"unreadable_record",
                 "dead-letter-reason": b"no JSON",
+                "dead-letter-attempts": b"1",
             },
         )
     ]
@@ -80,6 +82,26 @@ async def test_a_letter_that_is_replayed_and_fails_again_says_where_it_failed_la
     producer = FakeProducer()
     await DeadLetterTopic(producer, "dead").send(letter(**{"dead-letter-offset": b"1"}))
     assert producer.written[0].headers["dead-letter-offset"] == b"4711"
+
+
+@pytest.mark.parametrize(("had", "has"), [(b"2", b"3"), (b"", b"1"), (b"x", b"1"), (b"-1", b"1"), (b"9" * 5_000, b"1")])
+async def test_each_failure_counts_up(had: bytes, has: bytes) -> None:
+    producer = FakeProducer()
+    await DeadLetterTopic(producer, "dead").send(letter(**{"dead-letter-attempts": had}))
+    assert producer.written[0].headers["dead-letter-attempts"] == has
+
+
+async def test_headers_of_a_producer_do_not_pass_for_ours() -> None:
+    producer = FakeProducer()
+    await DeadLetterTopic(producer, "dead").send(letter(**{"dead-letter-replayed-to": b"x", "dead-letter-cut": b"x"}))
+    assert not {"dead-letter-replayed-to", "dead-letter-cut"} & set(producer.written[0].headers)
+
+
+async def test_a_record_with_neither_key_nor_value_is_a_letter_too() -> None:
+    producer = FakeProducer()
+    record = Record(Partition("order.created", 3), 4711, NOON_MS, None, None)
+    await DeadLetterTopic(producer, "dead").send(DeadLetter(record, "unreadable_record", "no value"))
+    assert (producer.written[0].key, producer.written[0].value) == (None, b"")
 
 
 async def test_a_tombstone_stays_one() -> None:
@@ -99,7 +121,7 @@ async def test_of_a_record_too_large_for_the_topic_its_place_and_the_reason_are_
     producer = FakeProducer(max_bytes=1_000)
     await DeadLetterTopic(producer, "dead").send(letter(value=b"x" * 1_001, big=b"x" * 1_000))
     (written,) = producer.written
-    assert (written.key, written.value) == (None, None)
+    assert (written.key, written.value) == (None, b"")
     assert written.headers["dead-letter-cut"] == b"too large"
     assert written.headers["dead-letter-offset"] == b"4711"
     assert written.headers["dead-letter-reason"] == b"no JSON"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from realtime.errors import ConfigurationError
-from realtime.settings import AuthSettings, KafkaSettings, Role, Settings, load_settings
+from realtime.settings import AuthSettings, KafkaSettings, Role, Settings, load_kafka_settings, load_settings
 from realtime.settings.environment import leaves, variable_name
 
 SECRET = "s3cr3t-" * 6
@@ -345,3 +345,13 @@ def test_secrets_are_not_in_what_is_said_of_a_mistake(environment: Environment, 
 def test_a_section_keeps_its_secret_when_it_is_made_in_a_program() -> None:
     assert "hidden" not in repr(AuthSettings(secret="hidden" * 6))
     assert "hidden" not in repr(KafkaSettings(sasl_password="hidden"))
+
+
+def test_a_command_that_needs_kafka_alone_needs_no_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALTIME_KAFKA__GROUP_ID", "g")
+    monkeypatch.setenv("REALTIME_AUTH__SECRET", "too short for a pod")
+    assert load_kafka_settings().group_id == "g"
+    monkeypatch.setenv("REALTIME_KAFKA__BATCH_MAX_RECORDS", "0")
+    monkeypatch.setenv("REALTIME_KAFFKA__GROUP_ID", "g")
+    with pytest.raises(ConfigurationError, match=r"(?s)KAFFKA__GROUP_ID: no such.*KAFKA__BATCH_MAX_RECORDS: Input"):
+        load_kafka_settings()

@@ -1,0 +1,1 @@
+"""For operators: look at what could not become events, and replay it."""
