@@ -21,6 +21,8 @@ def make_consumer(settings: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
         group_id=settings.group_id,
         enable_auto_commit=False,
         auto_offset_reset=settings.start_at,
+        # What a producer's transaction has taken back, is no fact.
+        isolation_level="read_committed",
         partition_assignment_strategy=(StickyPartitionAssignor,),
         session_timeout_ms=int(settings.session_timeout_seconds * 1_000),
         heartbeat_interval_ms=int(settings.heartbeat_interval_seconds * 1_000),
