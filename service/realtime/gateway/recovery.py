@@ -5,7 +5,8 @@ histories what came before, and then what was kept; between the two nothing is l
 """
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -142,6 +143,7 @@ class Recovery:
         missed_own = await self._read(session, own)
         if missed_own.gap is not None:
             missed_own = await self._newest(session, next(iter(own.values()), None))
+            own = dict.fromkeys(own, _just_before(missed_own))
         return await self._catch_up(missed_own, own, reason=missed.gap)
 
     async def _read(self, session: Session, after: Mapping[str, Cursor]) -> Missed:
@@ -154,17 +156,17 @@ class Recovery:
             told = self._broker.told()
             return CatchUp(told, told)
         after = None if away_since is None else Cursor([away_since])
-        return await self._catch_up(await self._newest(session, after), _own_rooms(session))
+        newest = await self._newest(session, after)
+        return await self._catch_up(newest, dict.fromkeys(_own_rooms(session), _just_before(newest)))
 
     async def _newest(self, session: Session, after: Cursor | None) -> Missed:
         offline = self._offline
         return await self._broker.newest(_own_rooms(session), after, offline.max_messages, offline.max_age_seconds)
 
-    async def _catch_up(self, missed: Missed, rooms: Collection[str], *, reason: str | None = None) -> CatchUp:
+    async def _catch_up(self, missed: Missed, after: Mapping[str, Cursor], *, reason: str | None = None) -> CatchUp:
         await self._broker.until_told(missed.up_to)
         deliveries = _each_once(missed.deliveries)
-        start = _just_before(deliveries, missed.up_to)
-        return CatchUp(start, missed.up_to, deliveries, frozenset(rooms), reason, missed.gap is Gap.TOO_MANY)
+        return CatchUp(_just_before(missed), missed.up_to, deliveries, after, reason, missed.gap is Gap.TOO_MANY)
 
     # -- sessions that clients come back to -------------------------------------------------------------------------
 
@@ -235,7 +237,7 @@ class Recovery:
         await self._broker.until_told(missed.up_to)
         self._metrics.recoveries.labels("recovered").inc()
         unheard = [delivery for delivery in _each_once(missed.deliveries) if not _has_heard(session, delivery)]
-        return CatchUp(so_far, missed.up_to, unheard, frozenset(after))
+        return CatchUp(so_far, missed.up_to, unheard, after)
 
     # -- telling, and leaving ---------------------------------------------------------------------------------------
 
@@ -263,6 +265,8 @@ class Recovery:
             await self.keep_rooms(session)
             return
         session.is_welcome = True
+        if not session.rooms.keys() >= catch_up.rooms.keys():
+            session.told_at_welcome = replace(catch_up, missed=())
         if session.was_away and catch_up.missed:
             self._attachment.when_heard(session.id, partial(self._presence.settle, session.id))
         elif session.was_away:
@@ -292,7 +296,9 @@ def _end_turn(session: Session) -> None:
 
 
 def _has_heard(session: Session, delivery: Delivery) -> bool:
-    """Whether a message came to the session by another of its rooms."""
+    """Whether a message came to the session by another of its rooms, or at its welcome."""
+    if session.told_at_welcome is not None and session.told_at_welcome.tells(delivery):
+        return True
     places = [session.rooms[room] for room in delivery.except_rooms if room in session.rooms]
     return any(place.epoch == delivery.epoch and place.offset < delivery.offset for place in places)
 
@@ -308,14 +314,15 @@ def _what_to_read(
     """Rooms that a client knows up to some place, and these places; empty: it comes as if for the first time."""
     if before is not None:
         after = {room: _later(cursor, place) for room, place in before.rooms.items()}
-    elif cursor is not None:
-        after = {user_room(session.user_id): cursor}
-    else:
+        if session.was_away and (cursor is not None or away_since is not None):
+            # What came for an absent user comes with the first device, whether that had joined the room or not.
+            after.setdefault(orders_room(session.user_id), _later(cursor, away_since))
+        return after
+    if cursor is None:
         return {}
-    if session.was_away and (cursor is not None or away_since is not None):
-        # What came for an absent user comes with the first device, whether that had joined the room or not.
-        after.setdefault(orders_room(session.user_id), _later(cursor, away_since))
-    return after
+    # All behind its own place, even what another device was told: it may ask for the rooms with that place, and what it
+    # is told then must not be older than what it is told now.
+    return dict.fromkeys(_own_rooms(session) if session.was_away else [user_room(session.user_id)], cursor)
 
 
 def _later(cursor: Cursor | None, place: Place | None) -> Cursor:
@@ -333,10 +340,10 @@ def _each_once(deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
     return list({(d.epoch, d.offset): d for d in reversed(deliveries)}.values())[::-1]
 
 
-def _just_before(deliveries: Sequence[Delivery], up_to: Cursor) -> Cursor:
-    """Up to where all is known to who has none of the deliveries yet."""
-    first = {d.epoch: d.offset - 1 for d in reversed(deliveries)}
-    return Cursor(Place(epoch, first.get(epoch, offset)) for epoch, offset in up_to)
+def _just_before(missed: Missed) -> Cursor:
+    """Up to where all is known to who has none of what was missed yet."""
+    first = {delivery.epoch: delivery.offset - 1 for delivery in reversed(missed.deliveries)}
+    return Cursor(Place(epoch, first.get(epoch, offset)) for epoch, offset in missed.up_to)
 
 
 def _place_of(place: Place, cursor: Cursor) -> Place:

@@ -1,6 +1,6 @@
 """A session: one connection of one identity."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from realtime.broker.base import Delivery
@@ -14,16 +14,22 @@ from realtime.limits.bucket import TokenBucket
 class CatchUp:
     """What a session, which is held meanwhile, has still to be told before it hears its rooms.
 
-    `missed` is all that was published into `rooms` up to `up_to`, behind `start`. `reason`: why it is not all that the
-    client asked for; `has_more`: more was missed than is told.
+    `missed` is all that was published into each of `rooms` behind its cursor, up to `up_to`; who has heard nothing of
+    it is at `start`. `reason`: why it is not all that the client asked for; `has_more`: more was missed than is told.
     """
 
     start: Cursor
     up_to: Cursor
     missed: Sequence[Delivery] = ()
-    rooms: Collection[str] = ()
+    rooms: Mapping[str, Cursor] = field(default_factory=dict)
     reason: str | None = None
     has_more: bool = False
+
+    def tells(self, delivery: Delivery) -> bool:
+        """Whether a message is among what was missed."""
+        behind = self.rooms.get(delivery.room, self.up_to).in_epoch(delivery.epoch)
+        up_to = self.up_to.in_epoch(delivery.epoch)
+        return behind is not None and up_to is not None and behind < delivery.offset <= up_to
 
 
 @dataclass(slots=True, eq=False)
@@ -46,6 +52,7 @@ class Session:
     was_away: bool = False  # nobody had told its user what came, and nobody else will
     is_welcome: bool = False  # it has been told all that it missed
     catch_up: CatchUp | None = None
+    told_at_welcome: CatchUp | None = None  # rooms among it that it was not in may still be asked for
     turn: Turn | None = None  # to read what it missed, and to be told
     told_before: Place | None = None  # while it is held: as far as it had been told
 

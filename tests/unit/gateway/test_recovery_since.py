@@ -1,0 +1,113 @@
+"""A client that keeps its place, and asks for its rooms with it, is told each message once and loses no place."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from realtime.broker.base import Publication
+from realtime.broker.place import Cursor
+from realtime.gateway.returning import Return
+from unit.gateway.gatehouse import ISSUER, Gatehouse
+
+
+async def happens(gatehouse: Gatehouse, *packets: str, room: str = "orders:42") -> None:
+    for packet in packets:
+        await gatehouse.broker.publish_once([Publication(packet.encode(), (room,), 0)])
+
+
+async def place(gatehouse: Gatehouse) -> str:
+    await gatehouse.broker.until_told(Cursor([gatehouse.hub.up_to[0]]))
+    return str(gatehouse.broker.told())
+
+
+async def come_back(gatehouse: Gatehouse, session_id: str, since: str) -> dict[str, object]:
+    """As docs/clients.md says: connect with the last place, then subscribe with it."""
+    await gatehouse.connect(session_id, ISSUER.token("42"), Return(wants_places=True, cursor=Cursor.parse(since)))
+    await gatehouse.gateway.welcome(session_id)
+    return await gatehouse.say(session_id, "subscribe:orders", {"since": since})
+
+
+def told(gatehouse: Gatehouse, session_id: str) -> list[str]:
+    return [packet for to, packet, _ in gatehouse.attachment.told if to == session_id]
+
+
+async def test_what_was_told_at_the_welcome_is_not_told_again_with_the_rooms() -> None:
+    async with Gatehouse().running() as gatehouse:
+        await gatehouse.enter("first", "42")
+        since = await place(gatehouse)
+        gatehouse.gateway.disconnected("first", "client disconnect")
+        await happens(gatehouse, "one", "two")
+        answer = await come_back(gatehouse, "second", since)
+        assert told(gatehouse, "second") == ["one", "two"]
+        assert (answer["recovered"], answer["missed"]) == (True, 0)
+
+
+@asynccontextmanager
+async def present(gatehouse: Gatehouse) -> AsyncIterator[None]:
+    """While the pod says which devices it has."""
+    saying = asyncio.create_task(gatehouse.presence.run())
+    await asyncio.sleep(0)
+    yield
+    saying.cancel()
+    await asyncio.wait([saying])
+
+
+async def test_what_was_not_told_at_the_welcome_is_told_with_the_rooms() -> None:
+    async with Gatehouse().running() as gatehouse, present(gatehouse):
+        await gatehouse.enter("stays", "42")  # so its user is not away, and only notifications are told at the welcome
+        since = await place(gatehouse)
+        await happens(gatehouse, "one")
+        await happens(gatehouse, "news", room="user:42")
+        answer = await come_back(gatehouse, "second", since)
+        assert told(gatehouse, "second") == ["news", "one"]
+        assert (answer["recovered"], answer["missed"]) == (True, 1)
+
+
+async def test_what_only_another_device_was_told_comes_before_what_came_later() -> None:
+    async with Gatehouse().running() as gatehouse:
+        since = await place(gatehouse)
+        await gatehouse.enter("other", "42")
+        await gatehouse.broker.subscribe(["user:42"])
+        await happens(gatehouse, "news", room="user:42")
+        await happens(gatehouse, "one")
+        await place(gatehouse)
+        gatehouse.gateway.disconnected("other", "client disconnect")  # now its user is away, and has been told all this
+        await happens(gatehouse, "two")
+        answer = await come_back(gatehouse, "second", since)
+        assert told(gatehouse, "second") == ["news", "one", "two"]
+        assert (answer["recovered"], answer["missed"]) == (True, 0)
+
+
+async def test_an_older_place_reaches_back_behind_what_was_told_at_the_welcome() -> None:
+    async with Gatehouse().running() as gatehouse:
+        oldest = await place(gatehouse)
+        await happens(gatehouse, "long ago")
+        await gatehouse.enter("first", "42")
+        since = await place(gatehouse)
+        gatehouse.gateway.disconnected("first", "client disconnect")
+        await happens(gatehouse, "one")
+        cursor = Cursor.parse(since)
+        await gatehouse.connect("second", ISSUER.token("42"), Return(wants_places=True, cursor=cursor))
+        await gatehouse.gateway.welcome("second")
+        await gatehouse.say("second", "subscribe:orders", {"since": oldest})
+        assert told(gatehouse, "second") == ["one", "long ago"]
+
+
+async def test_the_place_of_who_joins_more_rooms_stays_before_what_is_kept_meanwhile() -> None:
+    async with Gatehouse().running() as gatehouse:
+        await gatehouse.enter("one", "42")
+        await gatehouse.broker.subscribe(["user:42"])
+        since = await place(gatehouse)
+        await happens(gatehouse, "order")
+        joining = gatehouse.attachment.join
+
+        async def join_while_news_come(session_id: str, room: str) -> None:
+            await joining(session_id, room)
+            # Kept for the session; the pod has been told it, but not yet the client.
+            await happens(gatehouse, "news", room="user:42")
+            await gatehouse.broker.until_told(Cursor([gatehouse.hub.up_to[0]]))
+
+        gatehouse.attachment.join = join_while_news_come  # type: ignore[method-assign]
+        before = str(gatehouse.broker.told())
+        await asyncio.wait_for(gatehouse.say("one", "subscribe:orders", {"since": since}), 1)
+        assert [(packet, cursor) for _, packet, cursor in gatehouse.attachment.told] == [("order", before)]
