@@ -41,9 +41,9 @@ POM = f"""\
 SERVER_PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
-listeners=BROKER://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=BROKER://127.0.0.1:{port}
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=BROKER://127.0.0.1:{port},BEHIND://127.0.0.1:{behind_port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=BROKER://127.0.0.1:{port},BEHIND://127.0.0.1:{proxy_port}
+listener.security.protocol.map=BROKER:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:{controller_port}
@@ -65,23 +65,29 @@ group.min.session.timeout.ms=1000
 
 
 class ApacheKafka(Child):
-    """One broker in a JVM of its own. Started again, it is on the same port with the same records."""
+    """One broker in a JVM of its own. Started again, it is on the same port with the same records.
+
+    Clients that ask it at `behind_port` are told to come to `proxy_port`, where a test may put a proxy to `behind_port`:
+    such clients can be cut off while others are not.
+    """
 
     part = "Kafka"
+    title = f"Apache Kafka {VERSION}"
     keeps_data = True
 
     def __init__(self, directory: Path) -> None:
         self.port = free_port()
         self.bootstrap_servers = f"127.0.0.1:{self.port}"
+        self.behind_port, self.proxy_port = free_port(), free_port()
         self._data = directory / "data"
         self._properties = directory / "server.properties"
-        super().__init__(f"Apache Kafka {VERSION}", _java("kafka.Kafka", self._properties), directory)
+        super().__init__(self.title, _java("kafka.Kafka", self._properties), directory)
 
     async def start(self) -> None:
         """Start it, the first time on a copy of the cached empty storage: to format one takes a JVM of its own."""
         if not self._data.exists():
             shutil.copytree(distribution() / "storage", self._data)
-            _write_properties(self._properties, self._data, self.port, free_port())
+            _write_properties(self._properties, self._data, self.port, free_port(), self.behind_port, self.proxy_port)
         await super().start()
 
     async def is_ready(self) -> bool:
@@ -105,13 +111,19 @@ def _make_distribution(directory: Path) -> None:
         ]
     )
     properties = directory / "format.properties"
-    _write_properties(properties, storage, 9092, 9093)  # ports leave no trace in the storage
+    _write_properties(properties, storage, 9092, 9093, 9094, 9094)  # ports leave no trace in the storage
     format_command = _java("kafka.tools.StorageTool", "format", "--config", properties, libs=libs)
     _run([*format_command, "--cluster-id", "cmVhbHRpbWUtdGVzdHMtMQ"])
 
 
-def _write_properties(properties: Path, data: Path, port: int, controller_port: int) -> None:
-    properties.write_text(SERVER_PROPERTIES.format(data=data, port=port, controller_port=controller_port))
+def _write_properties(
+    properties: Path, data: Path, port: int, controller_port: int, behind_port: int, proxy_port: int
+) -> None:
+    properties.write_text(
+        SERVER_PROPERTIES.format(
+            data=data, port=port, controller_port=controller_port, behind_port=behind_port, proxy_port=proxy_port
+        )
+    )
 
 
 def _java(main_class: str, *arguments: str | Path, libs: Path | None = None) -> list[str]:

