@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test bench rolling-restart fuzz docs lock format clean
+.PHONY: help setup demo lint check test chaos bench rolling-restart fuzz docs lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: lint ## Seconds: lint and the unit tests
 
 test: lint ## Everything, against real parts
 	@$(BIN)/pytest $(ARGS)
+
+chaos: $(READY) ## Break the cluster in every way; nothing may be lost. ARGS=--quick: minutes; ARGS="--only pod_killed"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m chaos $(ARGS)
 
 bench: $(READY) ## Against Node's socket.io and others, loadtest/; ARGS="--quick --check": the targets, in minutes
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m bench $(ARGS)

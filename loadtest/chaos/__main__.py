@@ -1,0 +1,147 @@
+"""The command line of the checker: `make chaos`, `make chaos ARGS=--quick`, `make chaos ARGS="--only pod_killed"`."""
+
+import asyncio
+import logging
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from bench import machine
+from chaos.faults import FAULTS
+from chaos.planted import VICTIMS, prove
+from chaos.report import Header, print_table, write_results
+from chaos.scenario import FULL, QUICK, Outcome, Plan, Progress, run
+from parts.apache_kafka import ApacheKafka
+from parts.haproxy import haproxy_name
+from parts.needs import PROGRAMS, find
+from parts.redis_server import redis_name
+
+REPOSITORY: Final = Path(__file__).parents[2]
+RESULTS: Final = REPOSITORY / "loadtest" / "results"
+# Of what is written into a file or a pipe.
+LINE_CHARACTERS: Final = 200
+SAY_SECONDS: Final = 0.5
+NEEDED: Final = ("java", "mvn", "haproxy", "redis-server", "libfaketime")
+
+
+def main(
+    quick: Annotated[bool, typer.Option("--quick", help="Every fault once, in under eight minutes.")] = False,
+    only: Annotated[str, typer.Option(help=f"Some faults, by commas: {', '.join(FAULTS)}.")] = "",
+    seed: Annotated[int, typer.Option(help="What the crowd does by chance; 0: another thing each time.")] = 0,
+    results: Annotated[Path, typer.Option(help="Where the results go.")] = RESULTS,
+) -> None:
+    """Break the cluster in every way, and prove that no user lost, repeated, misordered or overheard anything.
+
+    Exits 1 at any violation, and when a scenario could not be carried out.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=LINE_CHARACTERS)
+    absent = [f"{name}: {PROGRAMS[name].install}" for name in NEEDED if find(name) is None]
+    if absent:
+        raise SystemExit("absent: " + "; ".join(absent))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away is what is meant to be
+    machine.raise_descriptor_limit()
+    started, began = datetime.now(UTC), time.monotonic()
+    about_machine = machine.describe()
+    directory = Path(tempfile.mkdtemp(prefix="realtime-chaos-"))
+    try:
+        outcomes = asyncio.run(_run_all(console, _chosen(only), QUICK if quick else FULL, directory, seed))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    header = Header(
+        date=started,
+        commit=machine.commit(REPOSITORY),
+        command=_command(),
+        seconds=time.monotonic() - began,
+        machine=about_machine,
+        versions=machine.versions() | {"beside": f"{ApacheKafka.title}, {redis_name()}, {haproxy_name()}"},
+    )
+    print_table(console, outcomes)
+    where = write_results(results, header, outcomes)
+    console.print(f"Results: {where.relative_to(Path.cwd()) if where.is_relative_to(Path.cwd()) else where}")
+    if not all(outcome.is_green for outcome in outcomes):
+        raise SystemExit(1)
+
+
+async def _run_all(console: Console, names: list[str], plan: Plan, directory: Path, seed: int) -> list[Outcome]:
+    outcomes = []
+    with console.status("Starting Kafka") as status:
+        kafka = ApacheKafka(directory / "kafka")
+        await kafka.start()
+        try:
+            await _prove(console, status, kafka, directory)
+            for number, name in enumerate(names, 1):
+                progress = Progress()
+                title = f"{number} of {len(names)}: {name}"
+                saying = asyncio.create_task(_say(console, status, title, progress))
+                outcome = await run(
+                    FAULTS[name](plan.hold_seconds),
+                    plan,
+                    kafka,
+                    directory / name,
+                    progress,
+                    seed=seed or time.time_ns(),
+                )
+                saying.cancel()
+                outcomes.append(outcome)
+                console.print(f"{title}: {_in_short(outcome)}", highlight=False, markup=False)
+                for part, said in outcome.logs.items():
+                    console.print(f"--- {part}\n{said}", style="dim", highlight=False, markup=False)
+        finally:
+            await kafka.kill()
+    return outcomes
+
+
+async def _prove(console: Console, status: Status, kafka: ApacheKafka, directory: Path) -> None:
+    progress = Progress()
+    saying = asyncio.create_task(_say(console, status, "the checker itself", progress))
+    wrong = await prove(kafka, directory / "planted", progress)
+    saying.cancel()
+    if wrong:
+        raise SystemExit("The checker is not to be trusted: " + "; ".join(wrong))
+    console.print(f"Planted, found and named, and nothing else: {', '.join(VICTIMS)}", highlight=False)
+
+
+async def _say(console: Console, status: Status, title: str, progress: Progress) -> None:
+    said = ""
+    while True:
+        status.update(f"{title}, {progress}")
+        # Where nobody sees a line that changes, one for each phase.
+        if not console.is_terminal and progress.current_phase != said:
+            said = progress.current_phase
+            console.print(f"{title}, {progress}", highlight=False, markup=False)
+        await asyncio.sleep(SAY_SECONDS)
+
+
+def _in_short(outcome: Outcome) -> str:
+    verdict = outcome.verdict
+    wrong = f"{len(verdict.violations)} violations" if verdict.violations else "nothing wrong"
+    problems = "" if not outcome.problems else f", {len(outcome.problems)} problems"
+    return f"{verdict.events:,} events, {verdict.deliveries:,} messages, {wrong}{problems}, {outcome.seconds:.0f} s"
+
+
+def _chosen(names: str) -> list[str]:
+    chosen = [name.strip() for name in names.split(",") if name.strip()] or list(FAULTS)
+    unknown = sorted(set(chosen) - set(FAULTS))
+    if unknown:
+        raise SystemExit(f"Unknown: {', '.join(unknown)}. There are: {', '.join(FAULTS)}.")
+    return [name for name in FAULTS if name in chosen]
+
+
+def _command() -> str:
+    arguments = shlex.join(sys.argv[1:])
+    return f'make chaos ARGS="{arguments}"' if arguments else "make chaos"
+
+
+if __name__ == "__main__":
+    typer.run(main)
