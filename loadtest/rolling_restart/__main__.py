@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +42,7 @@ class Taken:
     """What the pods took in: the most in a second, and how many they sent away."""
 
     most_per_second: dict[str, float] = field(default_factory=dict)
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)  # by problem
 
 
 def main(
@@ -143,21 +144,23 @@ async def _produce(topics: Topics, produced: list[int]) -> None:
 
 async def _watch(pods: Sequence[Pod], taken: Taken) -> None:
     accepted: dict[str, tuple[float, float]] = {}
-    refused: dict[str, float] = {}
+    refused: dict[str, Counter[str]] = defaultdict(Counter)
     while True:
         for pod in pods:
             response = await get(f"{pod.url}/metrics")
             if response is None:
                 accepted.pop(pod.name, None)
-                taken.refused += int(refused.pop(pod.name, 0))
                 continue
             samples = [s for family in text_string_to_metric_families(response.text) for s in family.samples]
             now = sum(s.value for s in samples if s.name == "realtime_connects_total")
-            refused[pod.name] = sum(
-                s.value
-                for s in samples
-                if s.name == "realtime_refused_requests_total" and s.labels["problem"] == "too_many_handshakes"
+            sent_away = Counter(
+                {s.labels["problem"]: int(s.value) for s in samples if s.name == "realtime_refused_requests_total"}
             )
+            # A pod that was started again counts from 0.
+            taken.refused += (
+                sent_away - refused[pod.name] if sent_away.total() >= refused[pod.name].total() else sent_away
+            )
+            refused[pod.name] = sent_away
             at, before = accepted.get(pod.name, (time.monotonic() - SAMPLE_SECONDS, now))
             rate = (now - before) / max(SAMPLE_SECONDS, time.monotonic() - at)
             taken.most_per_second[pod.name] = max(rate, taken.most_per_second.get(pod.name, 0))
@@ -185,6 +188,7 @@ def _tell(
         ("all back after the last restart", f"{back_seconds:.1f} s", f"at most {BACK_WITHIN_SECONDS:.0f} s"),
         ("handshakes of one pod in a second, at most", f"{most:.0f}", f"at most {2 * limit} (limit {limit})"),
         ("sent away for a moment (503)", f"{sum(s.refusals for s in shoppers):,}", ""),
+        ("of these by pods", ", ".join(f"{n:,} {problem}" for problem, n in taken.refused.items()) or "0", ""),
         ("came back", f"{sum(s.connections - 1 for s in shoppers):,} times", ""),
         ("of these recovered", f"{sum(s.recoveries for s in shoppers):,}", ""),
         ("events meanwhile", f"{sum(produced):,}", ""),
