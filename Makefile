@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos bench rolling-restart fuzz docs lock format clean
+.PHONY: help setup demo lint check test chaos bench rolling-restart recovery-herd fuzz docs lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: $(READY) ## Against Node's socket.io and others, loadtest/; ARGS="--quick
 
 rolling-restart: $(READY) ## Three pods restarted under 6,000 websockets; ARGS="--sockets 2000"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m rolling_restart $(ARGS)
+
+recovery-herd: $(READY) ## 1,000 clients come back at once, each missed 1,000 messages; ARGS="--clients 500 --concurrent 4"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m recovery_herd $(ARGS)
 
 fuzz: $(READY) ## A million inputs for the parsers and whole connections; ARGS="--inputs N --seed N"
 	@cd tests && ../$(BIN)/python -m conformance.fuzz $(or $(ARGS),--inputs 1000000)

@@ -70,6 +70,7 @@ class Gateway:
         """
         try:
             session = self._admit(session_id, credentials)
+            await self._recovery.wait_for_turn(session, returning)
             try:
                 # That a pod is slow says nothing of Redis, so the time limit is outside.
                 async with asyncio.timeout(self._join_timeout_seconds):

@@ -73,6 +73,17 @@ class Recovery:
 
     # -- coming -----------------------------------------------------------------------------------------------------
 
+    async def wait_for_turn(self, session: Session, returning: Return) -> None:
+        """Wait, however long it takes, until one that has been here before may find out what it missed.
+
+        Raises `RedisUnavailable` when its client did not wait.
+        """
+        if returning.is_one:
+            session.turn = await self._turns.take()
+            if not self._attachment.is_there(session.id):
+                _end_turn(session)
+                raise RedisUnavailable("its client has gone while others had their turn")
+
     async def prepare(self, session: Session, returning: Return) -> None:
         """Take a session into its rooms, held, and find out what it missed; nothing has been told to the client yet.
 

@@ -9,7 +9,7 @@ import pytest
 
 from parts.waiting import eventually
 from realtime.broker.memory import MemoryHub
-from realtime.settings import OfflineSettings
+from realtime.settings import OfflineSettings, RecoverySettings
 from realtime.transports.socketio import hold
 from realtime.transports.socketio.local import TAKEN_CHECK_SECONDS
 from unit.counts import count
@@ -398,3 +398,37 @@ async def test_who_goes_while_something_waits_for_it_has_not_heard_that(pod: Soc
     await client.vanish()
     assert count(pod.metrics.disconnects, reason="transport error") == 1
     assert (await Visitor(pod, recovery=False).come()).told == [1, 2, 3]
+
+
+# -- when many come back at once ------------------------------------------------------------------------------------
+
+
+async def test_who_waits_for_a_turn_is_not_taken_for_one_who_says_nothing(hub: MemoryHub) -> None:
+    seconds = 0.01
+    recovery = RecoverySettings(concurrent_max=1)
+    async with SocketPod(hub, "pod-busy", recovery=recovery, connect_timeout_seconds=seconds).running() as pod:
+        await Visitor(pod).come()
+        await say(pod, 1, 2)
+        turn = await pod.gateway._recovery._turns.take()
+        waiting, silent = Visitor(pod, offset="memory:0"), Browser(pod)
+        await waiting.browser.connect(waiting.auth)
+        await asyncio.sleep(2 * seconds)
+        pod.engine.on_due()
+        await settle()
+        assert (waiting.browser.is_connected, silent.is_connected) == (True, False)
+        turn.end()
+        await waiting.hears_all()
+        assert waiting.told == [1, 2]
+
+
+async def test_who_has_gone_while_it_waited_for_a_turn_takes_none(hub: MemoryHub) -> None:
+    async with SocketPod(hub, "pod-busy", recovery=RecoverySettings(concurrent_max=1)).running() as pod:
+        turn = await pod.gateway._recovery._turns.take()
+        gone = Visitor(pod, offset="memory:0")
+        await gone.browser.connect(gone.auth)
+        await gone.browser.leave()
+        turn.end()
+        await eventually(lambda: not len(pod.sessions), 5, "it is forgotten")
+        assert await pod.presence.devices("u-1") == []
+        await say(pod, 1, 1)
+        assert (await Visitor(pod, offset="memory:0").come()).told == [1]

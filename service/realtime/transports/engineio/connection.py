@@ -44,8 +44,7 @@ class Connection(asyncio.Protocol):
     )
 
     def __init__(self, hub: "Hub[Connection]", sid: str) -> None:
-        self.hub = hub
-        self.sid = sid
+        self.hub, self.sid = hub, sid
         self.state = State.OPEN
         self.session: dict[str, Any] | None = None  # the application's own; see `engineio.AsyncServer.get_session`
         # The websocket's own `write`, while it takes bytes; None while they must wait here.
@@ -85,6 +84,11 @@ class Connection(asyncio.Protocol):
     def unhandled(self) -> int:
         """Messages that have come and are not handled yet."""
         return 0 if self._inbox is None else len(self._inbox)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether all that it has said has been handled."""
+        return self._inbox is None
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
@@ -244,8 +248,7 @@ class Connection(asyncio.Protocol):
         if not self.is_open:
             self._abort()
         elif self.awaits_pong and (self._is_held or (self.exchange is not None and self.exchange.is_post_open)):
-            # Its pong may lie behind what we do not read now.
-            self.hub.wheel.arm(self, self.hub.settings.ping_timeout_seconds)
+            self.hub.wheel.arm(self, self.hub.settings.ping_timeout_seconds)  # its pong may be among what is not read
         elif self.awaits_pong:
             self.close(Reason.PING_TIMEOUT)
             if not self.is_websocket:
@@ -263,8 +266,7 @@ class Connection(asyncio.Protocol):
 
     def connect_websocket(self, transport: asyncio.Transport, reader: FrameReader) -> None:
         """Go on with a websocket, whose handshake is done; `reader` may hold frames that have come already."""
-        self._transport = transport
-        self._reader = reader
+        self._transport, self._reader = transport, reader
         exchange, self.exchange = self.exchange, None
         transport.set_write_buffer_limits(high=self.hub.settings.waiting_conflate_bytes)
         transport.set_protocol(self)

@@ -174,6 +174,9 @@ class Engine:
                 self.wheel.arm(self, LONGEST_TICK_SECONDS)
                 return
             del self._strangers[connection]
+            if not connection.is_answered:
+                self.estrange(connection)  # it is we who are late
+                continue
             connection.close(Reason.SERVER_DISCONNECT, frames.POLICY_VIOLATION, "No CONNECT came in time.")
         loop.call_soon(self.on_due)
 

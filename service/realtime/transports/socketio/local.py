@@ -165,9 +165,12 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
             self._engine.when_heard(member.connection, then)
 
     def _write_held(self, member: Member, deliveries: Iterable[Held]) -> None:
-        audience = Audience((member.connection,))
-        for delivery, cursor in deliveries:
-            self.write(audience, delivery.packet if member.pid is None else placed_packet(delivery.packet, cursor))
+        assert self._engine is not None
+        audience, may_return = Audience((member.connection,)), member.pid is not None
+        frames = [text_frame(placed_packet(d.packet, place) if may_return else d.packet) for d, place in deliveries]
+        # On polling each frame becomes a packet of its own.
+        for frame in [b"".join(frames)] if frames and member.connection.is_websocket else frames:
+            self._engine.outbox.put(audience, frame)
 
     async def _until_taken(self, connection: Connection) -> None:
         assert self._engine is not None

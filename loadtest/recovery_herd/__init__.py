@@ -1,0 +1,1 @@
+"""A thousand clients that come back at once, and what the others notice of it."""
