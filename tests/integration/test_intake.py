@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from parts.fixtures import Connect, StartPod
 from parts.kafka import Kafka
 from parts.pod import Pod
 from parts.redis_server import RedisServer
+from parts.scrape import total
 from parts.tokens import Issuer
 from parts.topics import DEAD_LETTERS, Topics
 from parts.waiting import eventually
@@ -26,23 +26,6 @@ POISON = {
     "unknown version": (b'{"specversion":"9.9","id":"1","type":"order.updated","data":{}}', "invalid_event"),
     "foreign type": (b'{"specversion":"1.0","id":"1","type":"invoice.paid","data":{}}', "unknown_event_type"),
 }
-
-
-async def metrics(pod: Pod) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Scrape a pod: (sample's name, labels) -> value."""
-    async with httpx.AsyncClient() as client:
-        text = (await client.get(f"{pod.url}/metrics")).text
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-async def total(pod: Pod, name: str, **labels: str) -> float:
-    """Add up the samples of a metric that have these labels."""
-    wanted = set(labels.items())
-    return sum(value for (sample, had), value in (await metrics(pod)).items() if sample == name and wanted <= had)
 
 
 def order(number: int, user: str = "u", state: str = "shipped") -> dict[str, str]:

@@ -20,7 +20,8 @@ def make_consumer(settings: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
         **_common(settings, client_id),
         group_id=settings.group_id,
         enable_auto_commit=False,
-        auto_offset_reset=settings.start_at,
+        # What becomes of a place that Kafka does not have, `PartitionWorker` decides.
+        auto_offset_reset="none",
         # What a producer's transaction has taken back, is no fact.
         isolation_level="read_committed",
         partition_assignment_strategy=(StickyPartitionAssignor,),
@@ -29,6 +30,7 @@ def make_consumer(settings: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
         max_partition_fetch_bytes=settings.fetch_max_bytes_per_partition,
         fetch_max_wait_ms=int(settings.fetch_wait_seconds * 1_000),
         max_poll_records=settings.batch_max_records,
+        metadata_max_age_ms=int(settings.metadata_refresh_seconds * 1_000),
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Collection, Iterable
 
 import structlog
@@ -30,6 +31,8 @@ STOP_CONSUMER_SECONDS = 5.0
 COMMIT_TIMEOUT_SECONDS = 2.0
 # A batch that is under way longer than this waits for Redis or for the dead-letter topic.
 WAITING_AFTER_SECONDS = 1.0
+# Who has nothing new to commit does it again now and then: it is how to see whether the group still knows this member.
+COMMIT_AGAIN_SECONDS = 20.0
 # Trouble is told once it has lasted so long: a rebalance takes a moment.
 TELL_AFTER_SECONDS = 10.0
 # aiokafka answers at once, except in a rebalance.
@@ -65,6 +68,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._tasks: asyncio.TaskGroup | None = None
         self._workers: dict[Partition, PartitionWorker] = {}
         self._committed: dict[Partition, int] = {}
+        self._committed_at = time.monotonic()
         self._watchdog = Watchdog(settings)
         self._is_stopping = False
         self.has_joined = False  # once: the group has given this pod its share, be it empty
@@ -81,6 +85,12 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             return f"without an assignment for {unassigned_seconds:.0f} s"
         if (waits_for_seconds := self._longest_wait_seconds()) > TELL_AFTER_SECONDS:
             return f"a batch has been waiting for {waits_for_seconds:.0f} s to be published"
+        if (unanswered_seconds := self._unanswered_seconds()) > TELL_AFTER_SECONDS:
+            return f"Kafka has not answered for {unanswered_seconds:.0f} s"
+        if (uncommitted_seconds := self._watchdog.uncommitted_seconds()) > TELL_AFTER_SECONDS:
+            return f"Kafka has taken no commit for {uncommitted_seconds:.0f} s"
+        if held := sorted(str(partition) for partition, worker in self._workers.items() if worker.is_held):
+            return f"made anew or cut, and held until its position in Redis is deleted: {', '.join(held)}"
         return None
 
     async def run(self) -> None:
@@ -123,10 +133,13 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._watchdog.failed()
         else:
             self._watchdog.works()
-        return self._watchdog.verdict(self._longest_wait_seconds())
+        return self._watchdog.verdict(self._longest_wait_seconds(), self._unanswered_seconds())
 
     def _longest_wait_seconds(self) -> float:
         return max((worker.waits_for_seconds() for worker in self._workers.values()), default=0.0)
+
+    def _unanswered_seconds(self) -> float:
+        return max((worker.unanswered_seconds() for worker in self._workers.values()), default=0.0)
 
     async def _find_redis(self) -> None:
         await self._broker.positions([(self._settings.topics.order_updated, 0)])
@@ -145,8 +158,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             await consumer.start()
         except (KafkaError, OSError) as error:
-            with contextlib.suppress(KafkaError, OSError):
-                await consumer.stop()
+            await stop_client(consumer, STOP_CONSUMER_SECONDS)
             raise KafkaUnavailable(f"cannot connect to Kafka: {error!r}") from error
         return consumer
 
@@ -173,7 +185,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._broker,
                 self._breakers.redis,
                 self._metrics,
-                self._settings.batch_max_records,
+                self._settings,
             )
             self._workers[partition] = worker
             worker.start(self._tasks)
@@ -195,7 +207,8 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         assert self._consumer is not None
         self._note_lag()
         published = {w.partition: w.published_offset for w in workers if w.published_offset != NO_POSITION}
-        fresh = {p: offset for p, offset in published.items() if self._committed.get(p) != offset}
+        again = time.monotonic() - self._committed_at > COMMIT_AGAIN_SECONDS
+        fresh = {p: offset for p, offset in published.items() if again or self._committed.get(p) != offset}
         if fresh:
             # Kafka's committed offset is the next to read.
             offsets = {TopicPartition(p.topic, p.number): OffsetAndMetadata(at + 1, "") for p, at in fresh.items()}
@@ -203,9 +216,12 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
                     await self._consumer.commit(offsets)
                 self._committed.update(fresh)
+                self._committed_at = time.monotonic()
+                self._watchdog.committed()
             except (KafkaError, TimeoutError) as error:
                 # After a rebalance, or while Kafka is away. The position in Redis is what counts.
                 log.info("commit_failed", error=repr(error))
+                self._watchdog.commit_failed()
 
     def _note_lag(self) -> None:
         assert self._consumer is not None
@@ -215,7 +231,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             if end is not None and worker.published_offset != NO_POSITION:
                 lag = max(0, end - 1 - worker.published_offset)
                 self._metrics.consumer_lag.labels(partition.topic, str(partition.number)).set(lag)
-            waiting += worker.waits_for_seconds() > WAITING_AFTER_SECONDS
+            waiting += worker.is_held or worker.waits_for_seconds() > WAITING_AFTER_SECONDS
         self._metrics.paused_partitions.set(waiting)
 
     def _forget_lag(self, partition: Partition) -> None:

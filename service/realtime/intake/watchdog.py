@@ -1,7 +1,9 @@
 """Whether a member of the consumer group can still do its work; aiokafka has no health signal of its own.
 
-Two of its ways to hang are known: an error that the coordinator wants to tell its user waits for the user's next fetch,
-and who has no partition never fetches; and a coordinator that has met an unexpected error never works again.
+Three of its ways to hang are known: an error that the coordinator wants to tell its user waits for the user's next
+fetch, and who has no partition never fetches; a coordinator or fetcher that has met an unexpected error never works
+again; and after brokers have restarted a member may never join its group again (aiokafka issue 1154). What can be seen
+of the last two from outside: fetches that nobody answers, and commits that fail, for a commit asks the coordinator.
 """
 
 import time
@@ -20,6 +22,8 @@ class GivenUp(StrEnum):
 
     NO_ASSIGNMENT = "no_assignment"  # the group has told it nothing for too long
     FAILED = "failed"  # what it says cannot be mended by waiting
+    NO_FETCHES = "no_fetches"  # Kafka has not answered a fetch for too long
+    NO_COMMITS = "no_commits"  # its commits have failed for too long
     HELD_UP = "held_up"  # it cannot publish, and other pods perhaps can
 
 
@@ -30,11 +34,13 @@ class Watchdog:
         self._settings = settings
         self._now_seconds = now_seconds
         self._unassigned_since: float | None = now_seconds()
+        self._uncommitted_since: float | None = None
         self._failures = 0
 
     def begin(self) -> None:
         """It waits for its share: a new consumer, or one whose partitions were taken away to be given anew."""
         self._unassigned_since = self._now_seconds()
+        self._uncommitted_since = None
         self._failures = 0
 
     def works(self) -> None:
@@ -49,16 +55,37 @@ class Watchdog:
         """The group has given it its share, be it empty."""
         self._unassigned_since = None
 
+    def committed(self) -> None:
+        """A commit has been taken."""
+        self._uncommitted_since = None
+
+    def commit_failed(self) -> None:
+        """A commit has not been taken."""
+        if self._uncommitted_since is None:
+            self._uncommitted_since = self._now_seconds()
+
+    def uncommitted_seconds(self) -> float:
+        """How long all commits have failed."""
+        return 0.0 if self._uncommitted_since is None else self._now_seconds() - self._uncommitted_since
+
     def unassigned_seconds(self) -> float:
         """How long it has been waiting for its share."""
         return 0.0 if self._unassigned_since is None else self._now_seconds() - self._unassigned_since
 
-    def verdict(self, longest_wait_seconds: float) -> GivenUp | None:
-        """Whether to give it up; `longest_wait_seconds`: of its partitions, for a batch to be published."""
+    def verdict(self, longest_wait_seconds: float, unanswered_seconds: float) -> GivenUp | None:
+        """Whether to give it up.
+
+        Of its partitions, `longest_wait_seconds` a batch has been waiting to be published, and for `unanswered_seconds`
+        Kafka has not answered a fetch.
+        """
         if self.unassigned_seconds() > self._settings.no_assignment_restart_seconds:
             return GivenUp.NO_ASSIGNMENT
         if self._failures >= MAX_FAILURES:
             return GivenUp.FAILED
+        if unanswered_seconds > self._settings.unanswered_restart_seconds:
+            return GivenUp.NO_FETCHES
+        if self.uncommitted_seconds() > self._settings.unanswered_restart_seconds:
+            return GivenUp.NO_COMMITS
         if longest_wait_seconds > self._settings.release_after_seconds:
             return GivenUp.HELD_UP
         return None

@@ -5,7 +5,7 @@ import time
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
 from realtime.broker.base import NO_POSITION, Broker
@@ -14,11 +14,14 @@ from realtime.intake.pipeline import Pipeline
 from realtime.intake.record import Partition, Record
 from realtime.resilience.breaker import Breaker
 from realtime.resilience.retry import until_available
+from realtime.settings import KafkaSettings
 from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
 FETCH_TIMEOUT_MS = 1_000
+# How often a partition that is held looks whether its position was deleted.
+LOOK_AT_POSITION_SECONDS = 2.0
 
 
 class PartitionWorker:
@@ -36,19 +39,20 @@ class PartitionWorker:
         broker: Broker,
         redis: Breaker,
         metrics: Metrics,
-        batch_max_records: int,
+        settings: KafkaSettings,
     ) -> None:
         self.partition = partition
         self.published_offset = NO_POSITION  # what may be committed to Kafka
+        self.is_held = False  # its offsets mean other records than its position was made for
         self._topic_partition = TopicPartition(partition.topic, partition.number)
         self._consumer = consumer
         self._pipeline = pipeline
         self._broker = broker
         self._redis = redis
         self._metrics = metrics
-        self._batch_max_records = batch_max_records
+        self._settings = settings
         self._handling_since: float | None = None
-        self._is_fetching = False
+        self._asking_since: float | None = None
         self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
 
@@ -61,7 +65,7 @@ class PartitionWorker:
         self._is_stopping = True
         if self._task is None:
             return
-        if self._is_fetching:
+        if self._handling_since is None:
             self._task.cancel()
         await asyncio.wait([self._task], timeout=timeout_seconds)
         if self._task.cancel():
@@ -73,53 +77,108 @@ class PartitionWorker:
         """How long the batch that is under way has been waiting for Redis, or for the dead-letter topic."""
         return 0.0 if self._handling_since is None else time.monotonic() - self._handling_since
 
+    def unanswered_seconds(self) -> float:
+        """How long Kafka has not answered a fetch of this partition, be it that there is nothing new."""
+        if self._asking_since is None or self.is_held:
+            return 0.0
+        asking_seconds = time.monotonic() - self._asking_since
+        if self._topic_partition not in self._consumer.assignment():
+            return asking_seconds
+        answered_ms = self._consumer.last_poll_timestamp(self._topic_partition)
+        return asking_seconds if answered_ms is None else min(asking_seconds, time.time() - answered_ms / 1_000)
+
     async def _run(self) -> None:
-        await self._seek_to_position()
+        await self._seek_to_position(NO_POSITION)
         while not self._is_stopping:
             records = await self._fetch()
             if records:
+                self._asking_since = None
                 await self._handle(records)
+                self._asking_since = time.monotonic()
 
-    async def _seek_to_position(self) -> None:
+    async def _seek_to_position(self, refused_position: int) -> None:
+        """Go on behind the position in Redis; without one, Kafka's committed offset counts.
+
+        A position that lies beyond the partition's end, and the refused one, was made for other records: the topic was
+        made anew, or cut. The partition is held until an operator deletes it; new records would pass for old ones.
+        """
         key = (self.partition.topic, self.partition.number)
-        positions = await until_available(self._redis, lambda: self._broker.positions([key]), self._note_failure)
-        self.published_offset = positions[key]
-        if self.published_offset != NO_POSITION:
-            self._consumer.seek(self._topic_partition, self.published_offset + 1)
-            await self._warn_if_recreated()
-        # Without a position Kafka's committed offset counts, and without that the setting `start_at`.
-        log.info("partition_assigned", partition=str(self.partition), position=self.published_offset)
+        self._asking_since = None
+        while True:
+            positions = await until_available(self._redis, lambda: self._broker.positions([key]), self._note_failure)
+            position = positions[key]
+            self._asking_since = self._asking_since or time.monotonic()
+            try:
+                if position == NO_POSITION:
+                    if self.is_held:
+                        await self._consumer.seek_to_beginning(self._topic_partition)
+                    break
+                if position != refused_position:
+                    ends = await self._consumer.end_offsets([self._topic_partition])
+                    if position < ends[self._topic_partition]:
+                        self._consumer.seek(self._topic_partition, position + 1)
+                        break
+                    refused_position = position
+                self._hold(position)
+            except KafkaError as error:
+                log.warning("place_not_found", partition=str(self.partition), error=repr(error))
+            await asyncio.sleep(LOOK_AT_POSITION_SECONDS)
+        self.is_held = False
+        self.published_offset = position
+        log.info("partition_assigned", partition=str(self.partition), position=position)
 
-    async def _warn_if_recreated(self) -> None:
-        """A position beyond the partition's end: the topic was made anew, and its offsets mean other records."""
-        try:
-            ends = await self._consumer.end_offsets([self._topic_partition])
-        except KafkaError as error:
-            log.warning("end_offset_unknown", partition=str(self.partition), error=repr(error))
-            return
-        end = ends[self._topic_partition]
-        if self.published_offset >= end:
+    def _hold(self, position: int) -> None:
+        if not self.is_held:
             log.error(
                 "position_beyond_end",
                 partition=str(self.partition),
-                position=self.published_offset,
-                end_offset=end,
-                help="The topic was made anew or cut; delete its position key in Redis to take it in from the start.",
+                position=position,
+                help="The topic was made anew or cut. Nothing is taken in of this partition until its position key in"
+                " Redis is deleted; then all is, from its beginning.",
             )
+        self.is_held = True
+        self.published_offset = NO_POSITION  # nothing of this may be committed
 
     async def _fetch(self) -> list[Record]:
-        self._is_fetching = True
         try:
             fetched = await self._consumer.getmany(
-                self._topic_partition, timeout_ms=FETCH_TIMEOUT_MS, max_records=self._batch_max_records
+                self._topic_partition, timeout_ms=FETCH_TIMEOUT_MS, max_records=self._settings.batch_max_records
             )
+            return [self._read(raw) for raw in fetched.get(self._topic_partition, ())]
+        except NoOffsetForPartitionError:
+            await self._start()
+        except OffsetOutOfRangeError:
+            await self._find_place()
         except KafkaError as error:
             log.warning("fetch_failed", partition=str(self.partition), error=repr(error))
             await asyncio.sleep(FETCH_TIMEOUT_MS / 1_000)
-            return []
-        finally:
-            self._is_fetching = False
-        return [self._read(raw) for raw in fetched.get(self._topic_partition, ())]
+        return []
+
+    async def _start(self) -> None:
+        """Neither Redis nor Kafka knows where to go on."""
+        log.info("partition_started", partition=str(self.partition), start_at=self._settings.start_at)
+        await self._seek_to_end_or_beginning(to_end=self._settings.start_at == "latest")
+
+    async def _find_place(self) -> None:
+        """Kafka does not have the place to go on at."""
+        try:
+            begin = (await self._consumer.beginning_offsets([self._topic_partition]))[self._topic_partition]
+        except KafkaError as error:
+            log.warning("place_not_found", partition=str(self.partition), error=repr(error))
+            return
+        if self.published_offset == NO_POSITION or self.published_offset < begin:
+            # Kafka has deleted what nobody had taken in; or a committed offset is of a topic that was made anew.
+            log.error("place_gone", partition=str(self.partition), published=self.published_offset, goes_on_at=begin)
+            await self._seek_to_end_or_beginning(to_end=False)
+        else:
+            await self._seek_to_position(self.published_offset)
+
+    async def _seek_to_end_or_beginning(self, *, to_end: bool) -> None:
+        seek = self._consumer.seek_to_end if to_end else self._consumer.seek_to_beginning
+        try:
+            await seek(self._topic_partition)
+        except KafkaError as error:
+            log.warning("place_not_found", partition=str(self.partition), error=repr(error))
 
     def _read(self, raw: ConsumerRecord) -> Record:
         # Before Kafka 0.10 records had no time; -1 would count as a lateness of decades.

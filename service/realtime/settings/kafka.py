@@ -90,6 +90,13 @@ class KafkaSettings(Section):
         120.0,
         description="A consumer that the group tells nothing for so long is made anew.",
     )
+    unanswered_restart_seconds: PositiveFloat = Field(
+        120.0,
+        description="A consumer of which Kafka answers no fetch, or takes no commit, for so long is made anew.",
+    )
+    metadata_refresh_seconds: PositiveFloat = Field(
+        60.0, description="How soon a topic that was created, or partitions that were added, are noticed."
+    )
     release_after_seconds: PositiveFloat = Field(
         30.0,
         description="A pod that can publish nothing for so long leaves its partitions to others, until it finds Redis.",

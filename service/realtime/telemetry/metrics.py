@@ -152,7 +152,7 @@ class Metrics:
         )
         self.consumer_restarts = Counter(
             "realtime_kafka_consumer_restarts_total",
-            "Times that the Kafka client was given up and made anew, by reason (no_assignment, failed, held_up).",
+            "Times that the Kafka client was given up and made anew, by reason (no_assignment, no_fetches, ...).",
             ["reason"],
             registry=registry,
         )

@@ -7,17 +7,22 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
+from parts.waiting import eventually
 from realtime.broker.base import NO_POSITION, Outcome
 from realtime.broker.memory import MemoryBroker, MemoryHub
+from realtime.intake import worker as worker_module
 from realtime.intake.record import Partition, Record
 from realtime.intake.worker import PartitionWorker
+from realtime.settings import KafkaSettings
 from realtime.telemetry.metrics import Metrics
 from unit.fakes import NOON_MS, a_breaker
 
 PARTITION = Partition("order.created", 3)
 KEY = TopicPartition("order.created", 3)
+SETTINGS = KafkaSettings()
 
 
 def raw(offset: int, timestamp: int = NOON_MS, headers: tuple[tuple[str, bytes | None], ...] = ()) -> Any:
@@ -27,9 +32,14 @@ def raw(offset: int, timestamp: int = NOON_MS, headers: tuple[tuple[str, bytes |
 class FakeConsumer:
     """A consumer of one partition that gives the fetches it was given, and then nothing."""
 
-    def __init__(self, *fetches: list[Any], end: int = 1_000, committed: int | None = None) -> None:
+    def __init__(
+        self, *fetches: list[Any] | KafkaError, begin: int = 0, end: int = 1_000, committed: int | None = None
+    ) -> None:
         self._fetches = deque(fetches)
+        self._begin = begin
         self._end = end
+        self.answered_ms: int | None = None
+        self.has_partition = True
         self._committed = committed
         self.went_to: list[int | str] = []
         self.is_empty = asyncio.Event()
@@ -38,7 +48,17 @@ class FakeConsumer:
         if not self._fetches:
             self.is_empty.set()
             await asyncio.Event().wait()
-        return {partition: self._fetches.popleft()}
+        fetched = self._fetches.popleft()
+        if isinstance(fetched, KafkaError):
+            raise fetched
+        return {partition: fetched}
+
+    def assignment(self) -> set[TopicPartition]:
+        return {KEY} if self.has_partition else set()
+
+    def last_poll_timestamp(self, partition: TopicPartition) -> int | None:
+        assert self.has_partition
+        return self.answered_ms
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self.went_to.append(offset)
@@ -50,6 +70,12 @@ class FakeConsumer:
 
     async def seek_to_beginning(self, partition: TopicPartition) -> None:
         self.went_to.append("beginning")
+
+    async def seek_to_end(self, partition: TopicPartition) -> None:
+        self.went_to.append("end")
+
+    async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, self._begin)
 
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(partitions, self._end)
@@ -78,7 +104,9 @@ class Intake:
 
     async def take_in(self, consumer: FakeConsumer, pipeline: FakePipeline) -> PartitionWorker:
         fakes: Any = (consumer, pipeline)
-        worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(self._hub, "pod"), a_breaker(), self._metrics, 500)
+        worker = PartitionWorker(
+            PARTITION, *fakes, MemoryBroker(self._hub, "pod"), a_breaker(), self._metrics, SETTINGS
+        )
         worker.start(self._tasks)
         await consumer.is_empty.wait()
         await worker.stop(5)
@@ -107,14 +135,81 @@ async def test_a_partition_is_continued_behind_its_position(intake: Intake, hub:
     assert pipeline.handled == [(41, [42])]
 
 
-async def test_a_position_beyond_the_end_is_told_loudly(
+@pytest.fixture
+def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "LOOK_AT_POSITION_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("looks_at_once")
+async def test_a_position_beyond_the_end_holds_the_partition_until_it_is_deleted(
+    hub: MemoryHub, metrics: Metrics, logs: list[MutableMapping[str, Any]]
+) -> None:
+    hub.positions["order.created", 3] = 41
+    consumer, pipeline = FakeConsumer([raw(0)], end=41), FakePipeline()
+    fakes: Any = (consumer, pipeline)
+    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), a_breaker(), metrics, SETTINGS)
+    async with asyncio.TaskGroup() as tasks:
+        worker.start(tasks)
+        await eventually(lambda: worker.is_held, 5, "it is held")
+        consumer._end = 1_000  # the new topic grows, and holds as many records
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert worker.is_held
+        assert (pipeline.handled, worker.published_offset, worker.unanswered_seconds()) == ([], NO_POSITION, 0)
+        (told,) = [entry for entry in logs if entry["log_level"] == "error"]
+        assert told["event"] == "position_beyond_end"
+        assert "made anew" in told["help"]
+        del hub.positions["order.created", 3]
+        await consumer.is_empty.wait()
+        assert not worker.is_held
+        await worker.stop(5)
+    assert consumer.went_to == ["beginning"]
+    assert pipeline.handled == [(NO_POSITION, [0])]
+
+
+@pytest.mark.usefixtures("looks_at_once")
+async def test_a_topic_that_is_made_anew_under_way_holds_its_partition(hub: MemoryHub, metrics: Metrics) -> None:
+    class PublishingPipeline(FakePipeline):
+        async def handle(self, partition: Partition, after: int, records: Sequence[Record]) -> Outcome:
+            hub.positions[partition] = records[-1].offset
+            return await super().handle(partition, after, records)
+
+    hub.positions["order.created", 3] = 40
+    consumer, pipeline = FakeConsumer([raw(41)], OffsetOutOfRangeError({KEY: 42}), [raw(0)]), PublishingPipeline()
+    fakes: Any = (consumer, pipeline)
+    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), a_breaker(), metrics, SETTINGS)
+    async with asyncio.TaskGroup() as tasks:
+        worker.start(tasks)
+        await eventually(lambda: worker.is_held, 5, "it is held")
+        await worker.stop(5)
+    assert pipeline.handled == [(40, [41])]
+
+
+async def test_what_kafka_has_deleted_before_it_was_taken_in_is_told_and_the_rest_is_taken_in(
     intake: Intake, hub: MemoryHub, logs: list[MutableMapping[str, Any]]
 ) -> None:
     hub.positions["order.created", 3] = 41
-    await intake.take_in(FakeConsumer(end=41), FakePipeline())
+    consumer, pipeline = FakeConsumer(OffsetOutOfRangeError({KEY: 42}), [raw(60)], begin=60), FakePipeline()
+    await intake.take_in(consumer, pipeline)
+    assert consumer.went_to == [42, "beginning"]
+    assert pipeline.handled == [(41, [60])]
     (told,) = [entry for entry in logs if entry["log_level"] == "error"]
-    assert told["event"] == "position_beyond_end"
-    assert "made anew" in told["help"]
+    assert (told["event"], told["published"], told["goes_on_at"]) == ("place_gone", 41, 60)
+
+
+@pytest.mark.parametrize(("start_at", "went_to"), [("earliest", "beginning"), ("latest", "end")])
+async def test_where_nobody_knows_a_position_the_setting_counts(
+    hub: MemoryHub, metrics: Metrics, start_at: str, went_to: str
+) -> None:
+    consumer = FakeConsumer(NoOffsetForPartitionError(KEY))
+    fakes: Any = (consumer, FakePipeline())
+    settings = KafkaSettings(start_at=start_at)
+    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), a_breaker(), metrics, settings)
+    async with asyncio.TaskGroup() as tasks:
+        worker.start(tasks)
+        await consumer.is_empty.wait()
+        await worker.stop(5)
+    assert consumer.went_to == [went_to]
 
 
 async def test_a_position_right_before_the_end_is_no_reason_to_tell(
@@ -123,6 +218,27 @@ async def test_a_position_right_before_the_end_is_no_reason_to_tell(
     hub.positions["order.created", 3] = 41
     await intake.take_in(FakeConsumer(end=42), FakePipeline())
     assert not [entry for entry in logs if entry["log_level"] == "error"]
+
+
+async def test_kafka_answers_as_long_as_it_says_that_there_is_nothing(
+    hub: MemoryHub, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monotonic_seconds = 1_000.0
+    monkeypatch.setattr(worker_module.time, "monotonic", lambda: monotonic_seconds)
+    monkeypatch.setattr(worker_module.time, "time", lambda: monotonic_seconds)
+    consumer = FakeConsumer()
+    fakes: Any = (consumer, FakePipeline())
+    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), a_breaker(), metrics, SETTINGS)
+    async with asyncio.TaskGroup() as tasks:
+        worker.start(tasks)
+        await consumer.is_empty.wait()
+        monotonic_seconds += 30
+        assert worker.unanswered_seconds() == 30
+        consumer.answered_ms = 1_029_000
+        assert worker.unanswered_seconds() == 1
+        consumer.has_partition = False
+        assert worker.unanswered_seconds() == 30
+        await worker.stop(5)
 
 
 async def test_when_redis_is_behind_kafka_is_rewound_to_its_position(intake: Intake, metrics: Metrics) -> None:
@@ -169,7 +285,7 @@ async def test_a_worker_that_is_stopped_finishes_its_batch(hub: MemoryHub, metri
 
     has_begun = asyncio.Event()
     fakes: Any = (FakeConsumer([raw(0)], [raw(1)]), SlowPipeline())
-    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), a_breaker(), metrics, 500)
+    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), a_breaker(), metrics, SETTINGS)
     async with asyncio.TaskGroup() as tasks:
         worker.start(tasks)
         await has_begun.wait()
@@ -190,7 +306,7 @@ async def test_a_worker_that_hangs_is_cut_off(
 
     has_begun = asyncio.Event()
     fakes: Any = (FakeConsumer([raw(0)]), HangingPipeline())
-    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), a_breaker(), metrics, 500)
+    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), a_breaker(), metrics, SETTINGS)
     async with asyncio.TaskGroup() as tasks:
         worker.start(tasks)
         await has_begun.wait()
