@@ -87,6 +87,19 @@ class Crowd:
         self.check()
         return all(device.is_listening for device in self.devices)
 
+    def begin(self) -> None:
+        """Let everybody leave and come back, each as is its habit."""
+        for device in self.devices:
+            device.begin()
+
+    def absent(self) -> list[str]:
+        """Who does not listen, and why the last connection ended."""
+        return [
+            f"{device.log.name}: {device.log.connections[-1] if device.log.connections else 'never connected'}"
+            for device in self.devices
+            if not device.is_listening
+        ]
+
     def check(self) -> None:
         """Raise what ended a device: a bug of ours."""
         for task in self._tasks:

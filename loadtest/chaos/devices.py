@@ -46,7 +46,6 @@ class Device:
     ) -> None:
         """`urls` are the places to connect to now, each with its name."""
         self.log = log
-        self.may_leave = True
         self.is_listening = False  # it is connected, and has been told that it follows what it wants to
         self.latest: dict[tuple[str, str], int] = {}  # of each stream and order: the highest number heard
         self._token = token
@@ -54,6 +53,7 @@ class Device:
         self._make_link = make_link
         self._habit = habit
         self._chance = chance
+        self._may_leave = asyncio.Event()
         self._settle = asyncio.Event()
         self._reading = asyncio.Event()
         self._reading.set()
@@ -64,9 +64,13 @@ class Device:
         self._since: str | None = None  # up to where it knows the rooms that it has to ask for
         self._follows = False
 
+    def begin(self) -> None:
+        """Leave from now on, as is its habit."""
+        self._may_leave.set()
+
     def settle(self) -> None:
         """Come back and stay."""
-        self.may_leave = False
+        self._may_leave.clear()
         self._settle.set()
 
     def stop_reading(self) -> None:
@@ -99,7 +103,7 @@ class Device:
                 if connection.recovered is None and not connection.heard:
                     self.log.connections.remove(connection)  # it came to nothing
                 away = RETRY_SECONDS if connection.ending is Ending.CUT else self._habit.away_seconds
-                if not self.may_leave:
+                if self._settle.is_set():
                     away = RETRY_SECONDS
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._chance.uniform(*away)):
@@ -125,8 +129,9 @@ class Device:
     async def _leave_some_time(self, link: Link, connection: Connection) -> None:
         if not self._habit.endings:
             await asyncio.Event().wait()
+        await self._may_leave.wait()
         await asyncio.sleep(self._chance.uniform(*self._habit.stays_seconds))
-        while not (self.is_listening and self.may_leave):
+        while not (self.is_listening and self._may_leave.is_set()):
             await asyncio.sleep(0.1)
         connection.ending = self._chance.choice(self._habit.endings)
         if connection.ending is Ending.GOODBYE:
@@ -208,9 +213,7 @@ class Device:
 
     async def _follow(self, link: Link) -> None:
         command = "subscribe:admin" if self.log.hears_all else "subscribe:orders"
-        # The stock client of docs/clients.md names no place: it has recovered, or was told why not.
-        has_place = self.log.keeps is not Keeps.SESSION
-        await link.send("21" + json.dumps([command, {"since": self._since} if has_place else {}]))
+        await link.send("21" + json.dumps([command, {"since": self._since}]))
 
     async def _take_answer(self, link: Link, connection: Connection, answer: dict[str, Any]) -> None:
         if not answer["ok"]:

@@ -150,7 +150,8 @@ async def _play(
     fault: Fault, plan: Plan, stage: Stage, crowd: Crowd, producer: Producer, ledger: Ledger, progress: Progress
 ) -> None:
     progress.phase("connecting")
-    await eventually(crowd.all_listen, CONNECT_SECONDS, "the whole crowd listens")
+    await _everybody_listens(crowd, CONNECT_SECONDS)
+    crowd.begin()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(producer.run(plan.events_per_second, plan.events))
         progress.phase("calm")
@@ -170,7 +171,7 @@ async def _come_to_rest(crowd: Crowd, producer: Producer, progress: Progress) ->
     progress.phase("settling")
     crowd.settle()
     for _ in range(2):
-        await eventually(crowd.all_listen, SETTLE_SECONDS, "the whole crowd is back")
+        await _everybody_listens(crowd, SETTLE_SECONDS)
         await producer.send_one_of_each()
         try:
             await eventually(
@@ -180,6 +181,15 @@ async def _come_to_rest(crowd: Crowd, producer: Producer, progress: Progress) ->
             behind = _behind(crowd, producer)
             error.add_note(f"{len(behind)} streams are behind, such as {', '.join(behind[:10])}")
             raise
+
+
+async def _everybody_listens(crowd: Crowd, timeout_seconds: float) -> None:
+    try:
+        await eventually(crowd.all_listen, timeout_seconds, "the whole crowd listens")
+    except AssertionError as error:
+        absent = crowd.absent()
+        error.add_note(f"{len(absent)} devices do not, such as {'; '.join(absent[:10])}")
+        raise
 
 
 def _behind(crowd: Crowd, producer: Producer) -> list[str]:

@@ -100,7 +100,8 @@ class Recovery:
             after = _what_to_read(session, before, returning.cursor, away_since)
             catch_up = await self._recover(session, after) if after else await self._greet(session, away_since)
             session.recovered = bool(after) and reason is None and catch_up.reason is None
-            catch_up.reason = reason or catch_up.reason
+            # That what came to the user cannot be had either is the graver.
+            catch_up.reason = catch_up.reason or reason
             session.rooms = {own: _place_of(self._broker.told_in(own), catch_up.start)}
             if session.recovered and before is not None:
                 session.rooms |= before.rooms

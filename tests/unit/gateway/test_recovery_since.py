@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from realtime.broker.base import Publication
 from realtime.broker.place import Cursor
 from realtime.gateway.returning import Return
@@ -40,6 +42,19 @@ async def test_what_was_told_at_the_welcome_is_not_told_again_with_the_rooms() -
         answer = await come_back(gatehouse, "second", since)
         assert told(gatehouse, "second") == ["one", "two"]
         assert (answer["recovered"], answer["missed"]) == (True, 0)
+
+
+@pytest.mark.parametrize(("cursor", "reason"), [(None, "unknown_session"), ("gone:17", "history_lost")])
+async def test_who_lost_its_session_is_told_when_what_came_to_the_user_is_lost_as_well(
+    cursor: str | None, reason: str
+) -> None:
+    async with Gatehouse().running() as gatehouse:
+        since = Cursor.parse(cursor or await place(gatehouse))
+        returning = Return(wants_places=True, pid="a-session-that-was", cursor=since)
+        await gatehouse.connect("one", ISSUER.token("42"), returning)
+        await gatehouse.gateway.welcome("one")
+        (_, _, welcome) = gatehouse.attachment.sent[-1]
+        assert (welcome["recovered"], welcome["reason"]) == (False, reason)
 
 
 @asynccontextmanager
