@@ -1,6 +1,8 @@
 """The presence of users' devices on all pods that share a Redis."""
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -68,6 +70,9 @@ class RedisPresence:
         self._here: dict[str, _Here] = {}
         self._gone: deque[_Words] = deque(maxlen=MAX_REMEMBERED)
         self._calls = 0  # that Redis has answered
+        self._lease_seconds = presence.lease_seconds
+        self._kept_at = -math.inf  # when the lease was kept last
+        self._told_when_kept: Place | None = None
         self._batching = Batching[_Words, Any](self._say)
         self._upkeep = Upkeep(
             beat=lambda: self._batching.ask(("renew",)),
@@ -119,6 +124,9 @@ class RedisPresence:
         """See `Presence.leave`."""
         here = self._here.pop(device_id, None)
         if here is not None:
+            # Whose lease has ended was frozen: it goes on with what came meanwhile, and finds its clients gone.
+            if told is not None and time.monotonic() - self._kept_at > self._lease_seconds:
+                told = self._told_when_kept
             # One that was not settled has been told nothing that counts: there is a gap before it.
             place = _SETTLED if told is None or here.state != _SETTLED else str(told)
             words = ("leave", here.user, device_id, place)
@@ -140,7 +148,7 @@ class RedisPresence:
         await self._batching.ask_all(words)
 
     async def _say(self, batch: Sequence[_Words]) -> Sequence[Any]:
-        told = self._told()
+        told, asked_at = self._told(), time.monotonic()
         arguments = [
             self._pod_id,
             self._lease_ms,
@@ -152,6 +160,7 @@ class RedisPresence:
         ]
         with redis_errors("tell of devices"):
             has_kept_all, self._calls, answers = await self._script(keys=[self._keys.leases], args=arguments)
+        self._kept_at, self._told_when_kept = asked_at, told
         if not has_kept_all and self._lease_ms:
             self._upkeep.forgotten()
             for words in self._gone:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,7 +17,7 @@ from parts.redis_server import RedisServer
 from parts.waiting import eventually
 from realtime.broker.place import Place
 from realtime.errors import RedisUnavailable
-from realtime.presence.base import Device
+from realtime.presence.base import Arrival, Device
 from realtime.presence.sharded import make_redis_presence
 from realtime.redis.connection import connect_shards
 from realtime.settings import HistorySettings, PresenceSettings, RedisSettings
@@ -182,3 +183,17 @@ async def _knows_that_somebody_is_there(pod: PresencePod) -> bool:
     arrival = await pod.arrive("d-2")
     pod.presence.leave("d-2", None)
     return not arrival.was_away
+
+
+async def test_a_pod_that_was_frozen_does_not_say_that_who_has_gone_meanwhile_heard_what_came_meanwhile(
+    make_pod: MakePod,
+) -> None:
+    frozen = await make_pod("a")
+    frozen.told = Place("e", 5)
+    await frozen.come("d-1")
+    await frozen.presence.devices("u-42")
+    frozen.told = Place("e", 99)  # what it finds when it goes on
+    time.sleep(2 * LEASE_SECONDS)  # nothing in this process goes on
+    frozen.presence.leave("d-1", Place("e", 99))
+    arrival = await (await make_pod("b")).arrive("d-2")
+    assert arrival == Arrival(1, was_away=True, away_since=Place("e", 5))
