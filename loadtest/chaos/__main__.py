@@ -18,7 +18,7 @@ from rich.status import Status
 from bench import machine
 from chaos.faults import FAULTS
 from chaos.planted import VICTIMS, prove
-from chaos.report import Header, print_table, write_results
+from chaos.report import Header, print_table, print_what_is_wrong, write_results
 from chaos.scenario import FULL, QUICK, Outcome, Plan, Progress, run
 from parts.apache_kafka import ApacheKafka
 from parts.haproxy import haproxy_name
@@ -95,8 +95,7 @@ async def _run_all(console: Console, names: list[str], plan: Plan, directory: Pa
                 saying.cancel()
                 outcomes.append(outcome)
                 console.print(f"{title}: {_in_short(outcome)}", highlight=False, markup=False)
-                for part, said in outcome.logs.items():
-                    console.print(f"--- {part}\n{said}", style="dim", highlight=False, markup=False)
+                print_what_is_wrong(console, outcome)
         finally:
             await kafka.kill()
     return outcomes

@@ -101,10 +101,10 @@ class Crowd:
         ]
 
     def check(self) -> None:
-        """Raise what ended a device: a bug of ours."""
+        """Raise `AssertionError` for a device that has ended: it does not know what it was told."""
         for task in self._tasks:
             if task.done():
-                task.result()
+                raise AssertionError(f"{task.get_name()} broke: {task.exception()!r}") from task.exception()
 
     def settle(self) -> None:
         """Let everybody come back and stay."""

@@ -164,7 +164,9 @@ class Device:
             elif kind == "0":
                 self._connected(json.loads(payload))
             elif kind == "3":
-                await self._take_answer(link, connection, json.loads(payload[payload.index("[") :])[0])
+                answers = json.loads(payload[payload.index("[") :])
+                if answers:  # else the session has just gone, and soon the connection will
+                    await self._take_answer(link, connection, answers[0])
             elif kind == "4":
                 self._refused(json.loads(payload))
             elif kind == "1":

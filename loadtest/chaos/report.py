@@ -78,16 +78,21 @@ def _row(outcome: Outcome) -> list[str]:
     ]
 
 
+def print_what_is_wrong(console: Console, outcome: Outcome) -> None:
+    """Print why a scenario was not kept, and what the parts said last."""
+    for problem in outcome.problems:
+        console.print(f"{outcome.fault}: {problem}", style="red", markup=False, highlight=False)
+    for violation in outcome.verdict.violations[:MAX_SHOWN]:
+        console.print(f"{outcome.fault}: {violation}", style="red", markup=False, highlight=False)
+    more = len(outcome.verdict.violations) - MAX_SHOWN
+    if more > 0:
+        console.print(f"{outcome.fault}: and {more} more", style="red")
+    for part, said in outcome.logs.items():
+        console.print(f"--- {part}\n{said}", style="dim", highlight=False, markup=False)
+
+
 def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print what came of all scenarios, and what was wrong."""
-    for outcome in outcomes:
-        for problem in outcome.problems:
-            console.print(f"{outcome.fault}: {problem}", style="red", markup=False, highlight=False)
-        for violation in outcome.verdict.violations[:MAX_SHOWN]:
-            console.print(f"{outcome.fault}: {violation}", style="red", markup=False, highlight=False)
-        more = len(outcome.verdict.violations) - MAX_SHOWN
-        if more > 0:
-            console.print(f"{outcome.fault}: and {more} more", style="red")
+    """Print what came of all scenarios."""
     table = Table(caption=EXPLANATION)
     for number, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if number in {0, 1, len(HEADINGS) - 1} else "right")
