@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
@@ -23,6 +24,7 @@ CLIENT_ID: Final = "realtime-dead-letters"
 FETCH_TIMEOUT_MS: Final = 500
 RECORDS_A_FETCH: Final = 2_000
 STOP_SECONDS: Final = 5.0
+MAX_BYTES: Final = "max.message.bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,18 @@ class Found:
 class Archive:
     """The dead-letter topic, and the topics that its letters come from; see `open_archive`."""
 
-    def __init__(self, settings: KafkaSettings, consumer: AIOKafkaConsumer, partitions: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        consumer: AIOKafkaConsumer,
+        partitions: Mapping[str, int],
+        max_bytes: Mapping[str, int],
+    ) -> None:
         self._topic = settings.dead_letter_topic
         self._patience_seconds = settings.request_timeout_seconds
         self._consumer = consumer
         self.partitions = partitions  # of each topic that exists
+        self.max_bytes = max_bytes  # of a record in each topic, where Kafka tells
 
     async def find(
         self, wanted: Filter, newest: int | None, on_read: Callable[[int, int], None], *, with_values: bool = True
@@ -96,15 +105,12 @@ class Archive:
         end = (await self._consumer.end_offsets([place]))[place]
         if not begin <= offset < end:
             return None
-        async for records, _ in self._read({place: offset}, {place: offset + 1}):
-            for record in records:
-                if record.offset == offset:
-                    return record
-        return None
+        found = [record async for records, _ in self._read({place: offset}, {place: offset + 1}) for record in records]
+        return found[0] if found else None
 
     async def _read(
         self, begins: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
-    ) -> AsyncIterator[tuple[Iterable[ConsumerRecord], int]]:
+    ) -> AsyncIterator[tuple[Sequence[ConsumerRecord], int]]:
         """Read from the begins to the ends; each time with how many offsets are left."""
         unread = [partition for partition, begin in begins.items() if begin < ends[partition]]
         self._consumer.assign(unread)
@@ -129,7 +135,7 @@ class Archive:
 async def open_archive(settings: KafkaSettings) -> AsyncIterator[Archive]:
     """Connect to Kafka. Raises `CommandFailed` where it is away, refuses, or has no dead-letter topic."""
     with kafka_errors(settings):
-        partitions = await _look_at_topics(settings)
+        partitions, max_bytes = await _look_at_topics(settings)
         if settings.dead_letter_topic not in partitions:
             raise CommandFailed(
                 f"the dead-letter topic {settings.dead_letter_topic} does not exist on {settings.bootstrap_servers};"
@@ -138,7 +144,7 @@ async def open_archive(settings: KafkaSettings) -> AsyncIterator[Archive]:
         consumer = make_reader(settings, CLIENT_ID)
         try:
             await consumer.start()
-            yield Archive(settings, consumer, partitions)
+            yield Archive(settings, consumer, partitions, max_bytes)
         finally:
             await stop_quietly(consumer.stop())
 
@@ -163,14 +169,25 @@ async def stop_quietly(stopping: Coroutine[None, None, None]) -> None:
         task.exception()
 
 
-async def _look_at_topics(settings: KafkaSettings) -> dict[str, int]:
-    """How many partitions each of our topics has that exists."""
+async def _look_at_topics(settings: KafkaSettings) -> tuple[dict[str, int], dict[str, int]]:
+    """How many partitions each of our topics has that exists, and how large a record it takes."""
     admin = make_admin(settings, CLIENT_ID)
     try:
         await admin.start()
         ours = {settings.dead_letter_topic, *settings.topics.by_event().values()}
         existing = sorted(ours & set(await admin.list_topics()))
-        described = await admin.describe_topics(existing) if existing else []
-        return {topic["topic"]: len(topic["partitions"]) for topic in described}
+        if not existing:
+            return {}, {}
+        described = await admin.describe_topics(existing)
+        asked = [ConfigResource(ConfigResourceType.TOPIC, name, {MAX_BYTES: None}) for name in existing]
+        max_bytes = {
+            name: int(value)
+            for reply in await admin.describe_configs(asked)
+            for error, _, _, name, values in reply.resources
+            if not error  # we may not be allowed to ask
+            for key, value, *_ in values
+            if key == MAX_BYTES
+        }
+        return {topic["topic"]: len(topic["partitions"]) for topic in described}, max_bytes
     finally:
         await stop_quietly(admin.close())

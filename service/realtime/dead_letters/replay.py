@@ -13,11 +13,12 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from realtime.dead_letters.archive import CLIENT_ID, Archive, Found, kafka_errors, stop_quietly
 from realtime.dead_letters.errors import CommandFailed
 from realtime.dead_letters.letter import Letter, Origin, headers_for_replay, replayed_headers, their_headers
-from realtime.intake.connection import make_transactional_producer
+from realtime.intake.connection import make_transactional_producer, max_request_bytes
 from realtime.intake.dead_letter import writable_value
 from realtime.settings import KafkaSettings
 
@@ -54,6 +55,11 @@ class _Record:
     headers: list[tuple[str, bytes]]
 
     @property
+    def size_bytes(self) -> int:
+        """At most, as Kafka counts it."""
+        return int(DefaultRecordBatchBuilder.estimate_size_in_bytes(self.key, self.value, self.headers))
+
+    @property
     def to(self) -> str:
         partition = "by key" if self.partition is None else self.partition
         return f"{self.origin.partition.topic}:{partition}"
@@ -64,6 +70,7 @@ class Replayer:
 
     def __init__(self, settings: KafkaSettings, archive: Archive, producer: AIOKafkaProducer | None) -> None:
         self._dead_letter_topic = settings.dead_letter_topic
+        self._max_request_bytes = max_request_bytes(settings)
         self._event_topics = set(settings.topics.by_event().values())
         self._archive = archive
         self._producer = producer
@@ -112,15 +119,20 @@ class Replayer:
             return Told(letter, Fate.FAILED, "has been deleted meanwhile")
         key, value, theirs = whole.key, whole.value, whole.headers
         if letter.is_cut:
-            record = await self._archive.load_origin(origin)
-            if record is None:
+            stored = await self._archive.load_origin(origin)
+            if stored is None:
                 return Told(letter, Fate.FAILED, f"was cut, and its record is no longer at {origin}")
-            key, value = record.key, record.value
-            theirs = their_headers(record)
+            key, value, theirs = stored.key, stored.value, their_headers(stored)
         topic, number = origin.partition
         # Where it was, so that it stands in order with others of its key, whoever chose the partition.
         partition = number if number < self._archive.partitions[topic] else None
-        return _Record(letter, origin, partition, key, value, headers_for_replay(letter, theirs))
+        headers = headers_for_replay(letter, theirs)
+        record = _Record(letter, origin, partition, key, writable_value(key, value), headers)
+        # A transaction that Kafka refuses leaves aiokafka's sequence numbers wrong, so it must not come to that.
+        most = min(self._max_request_bytes, self._archive.max_bytes.get(topic, self._max_request_bytes))
+        if record.size_bytes > most:
+            return Told(letter, Fate.FAILED, f"takes {record.size_bytes} bytes, and {topic} takes {most}")
+        return record
 
     async def _write(self, records: Sequence[_Record]) -> list[Told]:
         if self._producer is None:
@@ -132,10 +144,8 @@ class Replayer:
         except ProducerFenced:
             raise CommandFailed("another replay has begun, and has shut this one out") from None
         except MessageSizeTooLargeError:
-            if len(records) == 1:
-                detail = f"is larger than topic {records[0].origin.partition.topic} takes (max.message.bytes)"
-                return [Told(records[0].letter, Fate.FAILED, detail)]
-            return [told for record in records for told in await self._write([record])]
+            largest = max(records, key=lambda record: record.size_bytes)
+            raise CommandFailed(f"letter {largest.letter.place} is too large for {largest.to}; leave it out") from None
         return [Told(record.letter, Fate.REPLAYED, to) for record, to in zip(records, places, strict=True)]
 
     async def _write_at_once(self, producer: AIOKafkaProducer, records: Sequence[_Record]) -> list[str]:
@@ -145,7 +155,7 @@ class Replayer:
                 written = await producer.send_and_wait(
                     record.origin.partition.topic,
                     key=record.key,
-                    value=writable_value(record.key, record.value),
+                    value=record.value,
                     partition=record.partition,
                     timestamp_ms=max(0, record.origin.timestamp_ms),  # the event has happened when it happened
                     headers=record.headers,

@@ -39,9 +39,13 @@ def make_producer(settings: KafkaSettings, client_id: str) -> AIOKafkaProducer:
     return AIOKafkaProducer(
         **_common(settings, client_id),
         acks="all",
-        # A dead letter has its record's size, and the reason's headers on top.
-        max_request_size=settings.fetch_max_bytes_per_partition * 2,
+        max_request_size=max_request_bytes(settings),
     )
+
+
+def max_request_bytes(settings: KafkaSettings) -> int:
+    """How large a record we write: a dead letter has its record's size, and the reason's headers on top."""
+    return settings.fetch_max_bytes_per_partition * 2
 
 
 def make_reader(settings: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
@@ -60,7 +64,7 @@ def make_transactional_producer(settings: KafkaSettings, client_id: str, transac
     return AIOKafkaProducer(
         **_common(settings, client_id),
         transactional_id=transactional_id,
-        max_request_size=settings.fetch_max_bytes_per_partition * 2,
+        max_request_size=max_request_bytes(settings),
     )
 
 
