@@ -62,12 +62,14 @@ class FakeAttachment:
         self.superseded: list[str] = []
         self.places: list[str | None] = []
 
-    async def join(self, session_id: str, room: str) -> None:
+    async def join(self, session_id: str, rooms: Collection[str]) -> None:
         if self.never_joins:
             await asyncio.Event().wait()
-        if room in self.refuses_to_join:
-            raise self.refuses_to_join[room]
-        self.members.setdefault(room, set()).add(session_id)
+        for room in rooms:
+            if room in self.refuses_to_join:
+                raise self.refuses_to_join[room]
+        for room in rooms:
+            self.members.setdefault(room, set()).add(session_id)
 
     async def leave(self, session_id: str, room: str) -> None:
         self.members[room].remove(session_id)

@@ -11,10 +11,10 @@ from realtime.protocol.disconnects import Closing
 class Attachment(Protocol):
     """How the sessions of this pod are reached; `transports/` holds the implementations."""
 
-    async def join(self, session_id: str, room: str) -> None:
-        """Return once the session receives all that is published into the room from now on.
+    async def join(self, session_id: str, rooms: Collection[str]) -> None:
+        """Return once the session receives all that is published into the rooms from now on.
 
-        Raises `RedisUnavailable`.
+        All of them or, at an error, none. Raises `RedisUnavailable`.
         """
         ...
 

@@ -94,8 +94,7 @@ class Recovery:
         own = user_room(session.user_id)
         rooms = {own} if before is None else {own, *before.rooms}
         try:
-            for room in rooms:
-                await self._attachment.join(session.id, room)
+            await self._attachment.join(session.id, rooms)
             away_since = await self._arrive(session)
             after = _what_to_read(session, before, returning.cursor, away_since)
             catch_up = await self._recover(session, after) if after else await self._greet(session, away_since)
@@ -224,15 +223,12 @@ class Recovery:
             session.told_before = session.told_before or self._broker.told_in(user_room(session.user_id))
             self._attachment.hold(session.id)
             session.catch_up = CatchUp(so_far, Cursor())  # if nothing more comes of it
-        joined = []
+        await self._attachment.join(session.id, rooms)
         try:
-            for room in rooms:
-                await self._attachment.join(session.id, room)
-                joined.append(room)
             if since is not None:
                 session.catch_up = await self._recover_since(session, dict.fromkeys(rooms, since), so_far)
         except BaseException:
-            for room in joined:
+            for room in rooms:
                 await self._attachment.leave(session.id, room)
             raise
         session.rooms |= {room: self._broker.told_in(room) for room in rooms}

@@ -1,7 +1,7 @@
 """A client that keeps its place, and asks for its rooms with it, is told each message once and loses no place."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import pytest
@@ -116,8 +116,8 @@ async def test_the_place_of_who_joins_more_rooms_stays_before_what_is_kept_meanw
         await happens(gatehouse, "order")
         joining = gatehouse.attachment.join
 
-        async def join_while_news_come(session_id: str, room: str) -> None:
-            await joining(session_id, room)
+        async def join_while_news_come(session_id: str, rooms: Collection[str]) -> None:
+            await joining(session_id, rooms)
             # Kept for the session; the pod has been told it, but not yet the client.
             await happens(gatehouse, "news", room="user:42")
             await gatehouse.broker.until_told(Cursor([gatehouse.hub.up_to[0]]))

@@ -259,6 +259,27 @@ async def test_a_room_that_the_broker_refuses_is_not_entered(hub: MemoryHub) -> 
         assert set(pod.server.rooms(browser.sid)) == {browser.sid, "user:u-1"}
 
 
+async def test_many_rooms_are_one_subscription_and_all_or_none(hub: MemoryHub) -> None:
+    asked: list[set[str]] = []
+
+    class CountingBroker(MemoryBroker):
+        async def subscribe(self, rooms: Collection[str]) -> None:
+            asked.append(set(rooms))
+            if "product:refused" in rooms:
+                raise RedisUnavailable("away")
+            await super().subscribe(rooms)
+
+    async with SocketPod(hub, "pod-aaaa", CountingBroker(hub, "pod-aaaa")).running() as pod:
+        browser = await pod.enter("u-1")
+        products = [f"p-{number}" for number in range(150)]
+        assert (await browser.command("subscribe:inventory", {"productIds": products}))["ok"]
+        rooms = {f"product:{product}" for product in products}
+        assert asked == [{"user:u-1"}, rooms]
+        ack = await browser.command("subscribe:inventory", {"productIds": ["p-1", "new", "refused"]})
+        assert ack["error"]["code"] == "redis_unavailable"
+        assert set(pod.server.rooms(browser.sid)) == {browser.sid, "user:u-1", *rooms}
+
+
 async def test_who_leaves_while_a_subscription_is_under_way_leaves_nothing_behind(
     hub: MemoryHub, logs: list[MutableMapping[str, Any]]
 ) -> None:

@@ -27,10 +27,10 @@ class SocketIOAttachment:
         self._server = server
         self._engine = engine
 
-    async def join(self, session_id: str, room: str) -> None:
+    async def join(self, session_id: str, rooms: Collection[str]) -> None:
         """See `Attachment.join`. A session that has gone meanwhile joins nothing."""
         if self._server.manager.is_here(session_id):
-            await self._server.enter_room(session_id, room)
+            await self._server.manager.enter_rooms(session_id, DEFAULT_NAMESPACE, rooms)
 
     async def leave(self, session_id: str, room: str) -> None:
         """See `Attachment.leave`."""

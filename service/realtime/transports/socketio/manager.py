@@ -311,7 +311,7 @@ class BrokerManager(LocalManager):
 
     # -- what python-socketio asks: rooms ---------------------------------------------------------------------------
 
-    async def enter_room(self, sid: str, namespace: str, room: str, eio_sid: str | None = None) -> None:
+    async def enter_room(self, sid: str, namespace: str, room: str, eio_sid: str | None = None) -> None:  # noqa: ARG002
         """Put a session into a room; returns once it receives what is emitted there, on whatever pod it is.
 
         Raises `ValueError` when it is not there, `RedisUnavailable` when its pod does not answer. A session of another
@@ -323,11 +323,19 @@ class BrokerManager(LocalManager):
                 raise ValueError("sid is not connected to requested namespace")
             await self._enter_elsewhere(pod_id, sid, namespace, room)
             return
-        self.basic_enter_room(sid, namespace, room, eio_sid)
+        await self.enter_rooms(sid, namespace, [room])
+
+    async def enter_rooms(self, sid: str, namespace: str, rooms: Collection[str]) -> None:
+        """Put a session of this pod into all of the rooms, with one subscription, or at an error into none of them."""
+        before = self.get_rooms(sid, namespace)
         try:
-            await self._broker.subscribe([broker_room(namespace, room)])
+            for room in rooms:
+                self.basic_enter_room(sid, namespace, room)
+            await self._broker.subscribe([broker_room(namespace, room) for room in rooms])
         except BaseException:
-            self.basic_leave_room(sid, namespace, room)
+            for room in rooms:
+                if room not in before:
+                    self.basic_leave_room(sid, namespace, room)
             raise
 
     async def _enter_elsewhere(self, pod_id: str, sid: str, namespace: str, room: str) -> None:
