@@ -43,12 +43,12 @@ class Demo(Child):
 
     async def interrupt(self) -> int:
         """Press Ctrl-C, and return the exit code."""
-        self._signal(signal.SIGINT)
-        return await self._ended()
+        self.signal(signal.SIGINT)
+        return await self.ended()
 
     async def ends(self) -> int:
         """Wait for it to end by itself, and return the exit code."""
-        return await self._ended()
+        return await self.ended()
 
     @property
     def children(self) -> dict[int, str]:
@@ -261,7 +261,7 @@ async def test_a_signal_in_the_middle_of_the_start_leaves_nothing_behind(demo: D
     starting = asyncio.create_task(demo.start())
     await eventually(lambda: demo.is_running and len(demo.children) == 4, 20, "the pods are being started")
     children = demo.children
-    demo._signal(number)
+    demo.signal(number)
     assert await demo.ends() == 130
     await _are_gone(children)
     with pytest.raises(AssertionError):  # it has never been ready

@@ -156,7 +156,7 @@ async def test_an_unsubscribed_client_hears_no_more(cluster: Cluster, connect: C
     client = await connect(cluster.url, cluster.issuer.token(user))
     await client.command("subscribe:orders")
     answer = await client.command("unsubscribe:orders")
-    assert answer == {"ok": True, "rooms": [f"user:{user}"]}
+    assert (answer["ok"], answer["rooms"]) == (True, [f"user:{user}"])
     await cluster.topics.produce("order.created", {"orderId": "o", "userId": user})
     await client.wait_for_event("notification")  # which goes to the user's own room, behind the order's
     await _fence(cluster, client, user)
