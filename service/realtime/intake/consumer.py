@@ -227,12 +227,21 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         assert self._consumer is not None
         waiting = 0
         for partition, worker in self._workers.items():
-            end = self._consumer.highwater(TopicPartition(partition.topic, partition.number))
-            if end is not None and worker.published_offset != NO_POSITION:
-                lag = max(0, end - 1 - worker.published_offset)
+            lag = self._lag(partition, worker)
+            if lag is not None:
                 self._metrics.consumer_lag.labels(partition.topic, str(partition.number)).set(lag)
             waiting += worker.is_held or worker.waits_for_seconds() > WAITING_AFTER_SECONDS
         self._metrics.paused_partitions.set(waiting)
+
+    def _lag(self, partition: Partition, worker: PartitionWorker) -> int | None:
+        assert self._consumer is not None
+        topic_partition = TopicPartition(partition.topic, partition.number)
+        end = self._consumer.highwater(topic_partition)
+        if end is None or worker.published_offset == NO_POSITION:
+            return None
+        if worker.is_at_end and self._consumer.last_stable_offset(topic_partition) == end:
+            return 0  # what stands between is ends of transactions, not records
+        return int(max(0, end - 1 - worker.published_offset))
 
     def _forget_lag(self, partition: Partition) -> None:
         with contextlib.suppress(KeyError):

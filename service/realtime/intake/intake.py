@@ -1,7 +1,5 @@
 """All of a pod's intake: the group's consumer, and the producer for dead letters."""
 
-import contextlib
-
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
@@ -102,8 +100,7 @@ class Intake:
             await producer.start()
             await self._look_at_topics()
         except (KafkaError, OSError) as error:
-            with contextlib.suppress(KafkaError, OSError):
-                await producer.stop()
+            await stop_client(producer, STOP_PRODUCER_SECONDS)
             raise KafkaUnavailable(f"cannot connect to Kafka: {error!r}") from error
         return producer
 

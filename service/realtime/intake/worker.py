@@ -43,6 +43,7 @@ class PartitionWorker:
     ) -> None:
         self.partition = partition
         self.published_offset = NO_POSITION  # what may be committed to Kafka
+        self.is_at_end = False  # when last asked, Kafka had nothing more
         self.is_held = False  # its offsets mean other records than its position was made for
         self._topic_partition = TopicPartition(partition.topic, partition.number)
         self._consumer = consumer
@@ -91,6 +92,7 @@ class PartitionWorker:
         await self._seek_to_position(NO_POSITION)
         while not self._is_stopping:
             records = await self._fetch()
+            self.is_at_end = not records
             if records:
                 self._asking_since = None
                 await self._handle(records)
