@@ -7,11 +7,13 @@ import logging
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from parts.embedded_kafka import EmbeddedKafka
 from parts.fixtures import Connect, StartPod, takes_apache_kafka
 from parts.kafka import Kafka
 from parts.pod import INHERITED, Pod
@@ -267,6 +269,24 @@ async def test_what_cannot_be_done_is_told_in_one_line(topics: Topics) -> None:
         assert words in run.err, run
         assert run.out == ""
         assert all(c == "\n" or c.isprintable() for c in run.err)
+
+
+async def test_a_broker_without_transactions_lists_and_shows_and_says_why_it_replays_nothing(
+    tmp_path: Path, prefix: str
+) -> None:
+    broker = EmbeddedKafka(tmp_path / "embedded")
+    await broker.start()
+    try:
+        topics = Topics(broker, prefix)
+        await topics.create()
+        await topics.produce(DEAD_LETTERS, b"{}", partition=0)
+        assert len(await listed(topics)) == 1
+        assert (await dead_letters(topics, "show", "0:0")).code == 0
+        run = await dead_letters(topics, "replay")
+        assert run.code == 1
+        assert "gives no transaction" in run.err
+    finally:
+        await broker.kill()
 
 
 async def test_a_kafka_that_hangs_does_not_hang_the_command(own_kafka: Kafka, prefix: str) -> None:

@@ -179,15 +179,14 @@ async def _look_at_topics(settings: KafkaSettings) -> tuple[dict[str, int], dict
         if not existing:
             return {}, {}
         described = await admin.describe_topics(existing)
-        asked = [ConfigResource(ConfigResourceType.TOPIC, name, {MAX_BYTES: None}) for name in existing]
-        max_bytes = {
-            name: int(value)
-            for reply in await admin.describe_configs(asked)
-            for error, _, _, name, values in reply.resources
-            if not error  # we may not be allowed to ask
-            for key, value, *_ in values
-            if key == MAX_BYTES
-        }
+        max_bytes: dict[str, int] = {}
+        # We may not be allowed to ask, and not every broker that speaks Kafka's protocol answers.
+        with contextlib.suppress(KafkaError):
+            asked = [ConfigResource(ConfigResourceType.TOPIC, name, {MAX_BYTES: None}) for name in existing]
+            for reply in await admin.describe_configs(asked):
+                for _, _, _, name, values in reply.resources:
+                    for _, value, *_ in values:  # the one that was asked for, or none
+                        max_bytes[name] = int(value)
         return {topic["topic"]: len(topic["partitions"]) for topic in described}, max_bytes
     finally:
         await stop_quietly(admin.close())

@@ -74,6 +74,8 @@ async def _show(settings: KafkaSettings, partition: int, offset: int, *, as_json
 
 async def _replay(settings: KafkaSettings, wanted: Filter, limit: int | None, *, dry_run: bool) -> int:
     fates: Counter[Fate] = Counter()
+    has_bar = sys.stderr.isatty()
+    beside_the_bar: list[str] = []  # which says that it goes well, and which a line would break
     try:
         async with open_archive(settings) as archive, open_replayer(settings, archive, dry_run=dry_run) as replayer:
             with progress("reading") as on_read:
@@ -82,10 +84,13 @@ async def _replay(settings: KafkaSettings, wanted: Filter, limit: int | None, *,
                 async for told in replayer.replay(found, limit):
                     fates[told.fate] += 1
                     on_told(fates.total(), len(found.letters))
-                    # On a terminal the bar says that it goes well.
-                    if dry_run or told.fate is not Fate.REPLAYED or not sys.stderr.isatty():
-                        print(_line(told, dry_run=dry_run))
+                    if not has_bar:
+                        print(_line(told, dry_run=dry_run), flush=True)
+                    elif dry_run or told.fate is not Fate.REPLAYED:
+                        beside_the_bar.append(_line(told, dry_run=dry_run))
     finally:
+        for line in beside_the_bar:
+            print(line)
         done = "would be replayed" if dry_run else "replayed"
         _note(f"{fates[Fate.REPLAYED]:,} {done}, {fates[Fate.SKIPPED]:,} skipped, {fates[Fate.FAILED]:,} failed")
     return 1 if fates[Fate.FAILED] else 0

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from realtime.dead_letters.archive import CLIENT_ID, Archive, Found, kafka_errors, stop_quietly
@@ -183,9 +183,13 @@ async def open_replayer(settings: KafkaSettings, archive: Archive, *, dry_run: b
         yield Replayer(settings, archive, None)
         return
     with kafka_errors(settings):
-        producer = make_transactional_producer(settings, CLIENT_ID, f"{CLIENT_ID}.{settings.dead_letter_topic}")
+        transactional_id = f"{CLIENT_ID}.{settings.dead_letter_topic}"
+        producer = make_transactional_producer(settings, CLIENT_ID, transactional_id)
         try:
-            await producer.start()
+            try:
+                await producer.start()
+            except KafkaError as error:
+                raise CommandFailed(f"Kafka gives no transaction to {transactional_id}: {error!r}") from error
             yield Replayer(settings, archive, producer)
         finally:
             await stop_quietly(producer.stop())
