@@ -117,11 +117,14 @@ class CancellableSending(AbstractConnection):
     """
 
     async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
-        """See `AbstractConnection`. Raises `TimeoutError`."""
+        """See `AbstractConnection`. Raises `TimeoutError`, and `ConnectionResetError` when it has just been closed."""
         timeout_seconds, self.socket_timeout = self.socket_timeout, None
         try:
             async with asyncio.timeout(timeout_seconds):
                 await super().send_packed_command(command, check_health)
+        except RuntimeError as error:
+            # What uvloop says of a connection that was reset between two commands; redis-py does not expect it.
+            raise ConnectionResetError(str(error)) from error
         finally:
             self.socket_timeout = timeout_seconds
 

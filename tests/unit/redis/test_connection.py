@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from redis.asyncio.connection import AbstractConnection, Connection
 from redis.exceptions import InvalidResponse
 
-from realtime.redis.connection import PushedReplies, QuickPacking, connect_redis
+from realtime.errors import RedisUnavailable
+from realtime.redis.connection import CancellableSending, PushedReplies, QuickPacking, connect_redis, redis_errors
 from realtime.settings import RedisSettings
 
 MESSAGE = b"*3\r\n$7\r\nmessage\r\n$1\r\nr\r\n$%d\r\n%b\r\n"
@@ -138,3 +139,23 @@ async def test_who_gives_up_waiting_loses_nothing() -> None:
         if not reading.cancelled():
             heard += reading.result()
     assert len(heard) == 10
+
+
+# --- sending
+
+
+class ResetConnection(AbstractConnection):
+    """As uvloop behaves when the other side has reset a connection that was idle."""
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+
+class SendingConnection(CancellableSending, ResetConnection):
+    def __init__(self) -> None:
+        self.socket_timeout = 1.0
+
+
+async def test_a_connection_that_was_reset_meanwhile_is_an_outage_and_no_bug() -> None:
+    with pytest.raises(RedisUnavailable, match="handler is closed"), redis_errors("publish"):
+        await SendingConnection().send_packed_command(b"PING")

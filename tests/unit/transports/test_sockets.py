@@ -1,5 +1,6 @@
 """What a client may send, and what it may not: from the packet to the gateway."""
 
+import asyncio
 import json
 from collections.abc import MutableMapping
 from typing import Any
@@ -298,6 +299,20 @@ async def test_without_the_broker_a_newcomer_is_told_to_try_again(
     await browser.connect({"token": ISSUER.token("u-42")})
     ((name, data),) = browser.hear()
     assert (name, data["code"], data["retryable"]) == ("connection:closing", "try_again", True)
+    assert (len(pod.sessions), pod.manager.rooms) == (0, {})
+
+
+async def test_who_connects_while_the_pod_ends_is_not_told_that_it_is_connected(
+    pod: SocketPod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_cancelled(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(pod.broker, "subscribe", is_cancelled)
+    browser = Browser(pod)
+    await browser.connect({"token": ISSUER.token("u-42"), "recovery": True})
+    assert not [packet for packet in browser.hear_packets() if packet.startswith("0")]
+    assert not browser.is_connected
     assert (len(pod.sessions), pod.manager.rooms) == (0, {})
 
 

@@ -1,5 +1,6 @@
 """Socket.IO's events -> the gateway."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -38,6 +39,10 @@ def register_handlers(server: socketio.AsyncServer, gateway: Gateway, attachment
             log.info("sent_to_try_again", error=str(error))
             await attachment.close(sid, SERVER_DRAINING if isinstance(error, Draining) else TRY_AGAIN)
             raise Refused(str(error), describe(error)) from None
+        except asyncio.CancelledError:
+            # python-socketio takes a handler that is cancelled for one that agrees, and would say so to the client.
+            await attachment.close(sid, TRY_AGAIN)
+            raise Refused(TRY_AGAIN.message) from None
         except RealtimeError as error:
             # The client's `connect_error` has `message`, and the rest in `data`.
             raise Refused(str(error), describe(error)) from None
