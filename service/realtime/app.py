@@ -21,7 +21,7 @@ from realtime.gateway.sessions import Sessions
 from realtime.gateway.stats import Stats
 from realtime.gateway.tokens import TokenVerifier
 from realtime.intake.intake import Intake
-from realtime.limits.bucket import TokenBucket
+from realtime.limits.admission import AdmissionQueue
 from realtime.presence.redis import RedisPodDirectory
 from realtime.presence.sharded import make_redis_presence
 from realtime.protocol.rooms import ADMIN_DASHBOARD
@@ -79,11 +79,13 @@ class Pod:
 
         self._manager = BrokerManager(self._broker, self._id, clock, self._metrics)
         max_connections = settings.limits.sessions_per_pod + STRANGERS
-        handshakes = TokenBucket(
-            settings.limits.handshakes_per_second, settings.limits.handshakes_burst, clock.monotonic_seconds()
+        self._handshakes = AdmissionQueue(
+            settings.limits.handshakes_per_second,
+            settings.limits.handshakes_burst,
+            settings.limits.handshakes_waiting_max,
         )
         self._engine = make_engine(
-            self._id, settings.http, settings.sockets, self._metrics, max_connections, STRANGERS, handshakes
+            self._id, settings.http, settings.sockets, self._metrics, max_connections, STRANGERS, self._handshakes
         )
         self._socketio = make_socketio_server(self._manager, self._id, self._engine)
         self._attachment = SocketIOAttachment(self._socketio, self._engine)
@@ -144,9 +146,9 @@ class Pod:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then leave in order."""
-        # uvicorn raises the signal once more when it has shut down; leaving in order ends with exit code 0.
+        # Until uvicorn serves, and when it has shut down: it raises the signal once more, which would not end with 0.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, self._server.handle_early_exit)
         if self._settings.auth.insecure_development_mode:
             log.warning(
                 "insecure_development_mode",
@@ -201,6 +203,7 @@ class Pod:
         for transport in ("polling", "websocket"):
             self._metrics.connections.labels(transport).set(by_transport.get(transport, 0))
         self._metrics.broker_heartbeat_age.set(self._broker.heard_seconds_ago())
+        self._metrics.waiting_connections.set(self._handshakes.waiting)
 
     async def _report(self) -> None:
         """Tell the other pods of this one, and this pod's admins of all."""
@@ -229,7 +232,7 @@ class Pod:
             async with asyncio.timeout_at(until):
                 if self._intake is not None:
                     await self._stop_intake(self._intake, settings.grace_seconds / 2)
-                self._engine.is_draining = True
+                self._engine.take_nobody_in()
                 await self._moving.move_all(until - loop.time())
                 log.info("sessions_moved")
                 await self._directory.leave(self._id)

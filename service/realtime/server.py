@@ -36,6 +36,10 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
 
+    def handle_early_exit(self, *_: object) -> None:
+        """Take a signal before there is anything to leave, or after: do not serve, and that is all."""
+        self.should_exit = True
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal; called by Python between any two steps of the program."""
         self._signals += 1

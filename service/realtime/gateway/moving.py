@@ -58,6 +58,7 @@ class Moving:
             wave, leaving = leaving[:size], leaving[size:]
             await self._move(wave)
             self._metrics.draining_sessions.set(len(leaving))
+            self._metrics.drain_waves.inc()
             log.info("wave_moved", sessions=len(wave), left=len(leaving))
         await self._sessions.until_empty()
 

@@ -129,9 +129,12 @@ class LimitSettings(Section):
     sessions_per_user: PositiveInt = Field(20, description="Sessions of one user on one pod.")
     sessions_per_pod: PositiveInt = Field(50_000, description="Sessions on one pod.")
     handshakes_per_second: PositiveFloat = Field(
-        500.0, description="New connections to one pod, on average; more are sent away for a moment, with 503."
+        500.0, description="New connections to one pod, on average; more wait, or are sent away for a moment, with 503."
     )
     handshakes_burst: PositiveInt = Field(500, description="New connections to one pod at once.")
+    handshakes_waiting_max: int = Field(
+        500, ge=0, description="New connections to one pod that may wait for their turn, none longer than two seconds."
+    )
 
 
 class DrainSettings(Section):

@@ -156,6 +156,16 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.waiting_connections = Gauge(
+            "realtime_waiting_connections",
+            "New connections that wait for their turn, because more come than `limits.handshakes_per_second`.",
+            registry=registry,
+        )
+        self.drain_waves = Counter(
+            "realtime_drain_waves_total",
+            "Waves of sessions that this pod, which is leaving, has sent to other pods.",
+            registry=registry,
+        )
         self.draining_sessions = Gauge(
             "realtime_draining_sessions",
             "Sessions that this pod, which is leaving, has still to send to other pods.",

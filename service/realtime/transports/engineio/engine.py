@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import orjson
 import structlog
 
-from realtime.limits.bucket import TokenBucket
+from realtime.limits.admission import AdmissionQueue
 from realtime.settings import HttpSettings, SocketSettings
 from realtime.telemetry.metrics import Metrics
 from realtime.transports.engineio import frames, packets
@@ -68,9 +68,9 @@ class Engine:
         max_strangers: int,
         new_id: Callable[[], str],
         metrics: Metrics,
-        handshakes: TokenBucket | None = None,
+        handshakes: AdmissionQueue | None = None,
     ) -> None:
-        """`handshakes` says whether one more may begin at this moment; None: always."""
+        """`handshakes` says whether one more may begin at this moment, or when; None: always."""
         self.path = f"/{path}/"
         self.http = http
         self.settings = settings
@@ -104,14 +104,29 @@ class Engine:
 
     # -- opening ----------------------------------------------------------------------------------------------------
 
-    def open(self, environ: dict[str, Any]) -> Connection:
-        """Make a connection, on polling. Raises `Refused`."""
+    def queue(self) -> asyncio.Future[None] | None:
+        """Ask for a handshake's turn: now (None), or when the future is done. Raises `Refused`."""
+        self._check_room()
+        try:
+            return None if self._handshakes is None else self._handshakes.enter()
+        except asyncio.QueueFull:
+            raise Refused(Problem.TOO_MANY_HANDSHAKES) from None
+
+    def take_nobody_in(self) -> None:
+        """Refuse who comes from now on, and who waits for a turn."""
+        self.is_draining = True
+        if self._handshakes is not None:
+            self._handshakes.release()
+
+    def _check_room(self) -> None:
         if self.is_draining:
             raise Refused(Problem.DRAINING)
-        if self._handshakes is not None and not self._handshakes.take(self._running_loop().time()):
-            raise Refused(Problem.TOO_MANY_HANDSHAKES)
         if len(self.connections) >= self._max_connections or len(self._strangers) >= self._max_strangers:
             raise Refused(Problem.FULL)
+
+    def open(self, environ: dict[str, Any]) -> Connection:
+        """Make a connection, on polling, for whom `queue` has let in. Raises `Refused`."""
+        self._check_room()
         connection = Connection(self, self._new_id())
         self.connections[connection.sid] = connection
         self.estrange(connection)
@@ -182,7 +197,7 @@ class Engine:
 
     async def shutdown(self) -> None:
         """Take nobody in, and close all, so that clients go to another pod; returns soon, however slow they are."""
-        self.is_draining = True
+        self.take_nobody_in()
         for connection in list(self.connections.values()):
             connection.close(Reason.SERVER_DISCONNECT, frames.SERVICE_RESTART)
         until = self._running_loop().time() + GOODBYE_SECONDS

@@ -6,12 +6,15 @@ uvicorn is asked for this with `Config(http=...)`. What is not Socket.IO's passe
 import asyncio
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from realtime.transports.engineio.connection import Connection
 from realtime.transports.engineio.engine import Engine
+from realtime.transports.engineio.frames import FrameReader
 from realtime.transports.engineio.handshake import (
     WEBSOCKET,
     Problem,
@@ -173,19 +176,39 @@ class _EngineHttpProtocol(HttpToolsProtocol):
         upgrade = sys.exception()
         assert isinstance(upgrade, httptools.HttpParserUpgrade)
         reader.feed(self._chunk[upgrade.args[0] :])
-        transport = self.transport
-        if query.sid is None:
+        if query.sid is not None:
+            self._probe(engine.find(query.sid), answer, reader)
+            return
+
+        def begin() -> None:
             connection = engine.open(environ_of(self.scope, path, query_string))
-            transport.write(answer + engine.open_packet(connection, []))
-            connection.connect_websocket(transport, reader)
+            self.transport.write(answer + engine.open_packet(connection, []))
+            connection.connect_websocket(self.transport, reader)
+            self._let_go()
+
+        turn = engine.queue()
+        if turn is None:
+            begin()
         else:
-            connection = engine.find(query.sid)
-            transport.write(answer)
-            probe = Probe(connection, transport, reader)
-            transport.set_protocol(probe)
-            if connection.exchange is None or connection.exchange.is_upgrading:
-                probe.refuse()
-            probe.read()
+            self.transport.pause_reading()  # what comes meanwhile is the websocket's
+            turn.add_done_callback(lambda _: self._begin_late(begin))
+
+    def _begin_late(self, begin: Callable[[], None]) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.resume_reading()
+        try:
+            begin()
+        except Refused as refused:
+            self._refuse(refused)
+
+    def _probe(self, connection: Connection, answer: bytes, reader: FrameReader) -> None:
+        self.transport.write(answer)
+        probe = Probe(connection, self.transport, reader)
+        self.transport.set_protocol(probe)
+        if connection.exchange is None or connection.exchange.is_upgrading:
+            probe.refuse()
+        probe.read()
         self._let_go()
 
     def _limit_kernel_buffer(self) -> None:

@@ -65,6 +65,8 @@ class PollingApp:
         if query.transport != POLLING:
             raise Refused(Problem.BAD_REQUEST, "a websocket begins with an upgrade")
         if query.sid is None:
+            if (turn := self._engine.queue()) is not None:
+                await turn
             connection = self._engine.open(environ_of(scope, scope["path"], scope["query_string"]))
             return encode_payload([self._engine.open_packet(connection, ["websocket"])])
         connection = self._engine.find(query.sid)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from realtime.limits.bucket import TokenBucket
+from realtime.limits.admission import AdmissionQueue
 from realtime.protocol.disconnects import SLOW_CLIENT, Closing
 from realtime.settings import HttpSettings, SocketSettings
 from realtime.telemetry.metrics import Metrics
@@ -23,7 +23,7 @@ def make_engine(
     metrics: Metrics,
     max_connections: int,
     max_strangers: int | None = None,
-    handshakes: TokenBucket | None = None,
+    handshakes: AdmissionQueue | None = None,
 ) -> Engine:
     """Make what holds the connections of a pod; `max_strangers` of them have not said yet who they are.
 
