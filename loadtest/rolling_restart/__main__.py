@@ -5,9 +5,10 @@ import json
 import shutil
 import tempfile
 import time
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -27,29 +28,29 @@ from parts.topics import Topics
 from parts.waiting import eventually
 from rolling_restart.shopper import Shopper
 
-PODS: Final = 3
 PARTITIONS: Final = 12
 EVENTS_PER_SECOND: Final = 300
 BACK_WITHIN_SECONDS: Final = 60.0
-# What a pod is asked for how many it has taken.
+# Between two looks at how many a pod has sent away, and lets wait.
 SAMPLE_SECONDS: Final = 1.0
 COME_AT_ONCE: Final = 100
 TOKEN_SECONDS: Final = 7_200
 
 
 @dataclass
-class Taken:
-    """What the pods took in: the most in a second, and how many they sent away."""
+class Turned:
+    """Whom the pods turned away, by problem, and how many at most one let wait."""
 
-    most_per_second: dict[str, float] = field(default_factory=dict)
-    refused: Counter[str] = field(default_factory=Counter)  # by problem
+    away: Counter[str] = field(default_factory=Counter)
+    waiting_max: int = 0
 
 
 def main(
-    sockets: Annotated[int, typer.Option(min=PODS, help="Websockets, each of a user of its own.")] = 6_000,
-    handshakes_per_second: Annotated[int, typer.Option(min=1, help="Each pod's limit; the burst is the same.")] = 500,
+    sockets: Annotated[int, typer.Option(min=1, help="Websockets, each of a user of its own.")] = 6_000,
+    pods: Annotated[int, typer.Option(min=2, help="Pods behind one haproxy.")] = 3,
+    handshakes_per_second: Annotated[int, typer.Option(min=1, help="Each pod's limit; all else is as it comes.")] = 200,
 ) -> None:
-    """Restart three pods one after the other under load; nothing may be lost, and no pod may be overrun.
+    """Restart all pods one after the other under load; nothing may be lost, and no pod may be overrun.
 
     Exits 1 when it is, or when somebody is not back within a minute.
     """
@@ -57,25 +58,24 @@ def main(
     machine.raise_descriptor_limit()
     directory = Path(tempfile.mkdtemp(prefix="realtime-rolling-"))
     try:
-        is_good = uvloop.run(_run(console, directory, sockets, handshakes_per_second))
+        is_good = uvloop.run(_run(console, directory, sockets, pods, handshakes_per_second))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     raise SystemExit(0 if is_good else 1)
 
 
-async def _run(console: Console, directory: Path, sockets: int, limit: int) -> bool:
+async def _run(console: Console, directory: Path, sockets: int, pods: int, limit: int) -> bool:
     kafka, redis, issuer = ApacheKafka(directory / "kafka"), RedisServer(directory / "redis"), Issuer.hs256()
     limits = {
         "REALTIME_LIMITS__HANDSHAKES_PER_SECOND": str(limit),
-        "REALTIME_LIMITS__HANDSHAKES_BURST": str(limit),
         "REALTIME_LOG__LEVEL": "warning",
     }
-    with console.status("Starting Kafka, Redis and three pods") as status:
+    with console.status(f"Starting Kafka, Redis and {pods} pods") as status:
         try:
             await asyncio.gather(kafka.start(), redis.start())
             topics = Topics(kafka, "rolling")
             await topics.create(partitions=PARTITIONS)
-            async with Cluster(directory / "pods", topics, redis, issuer, pods=PODS, settings=limits) as cluster:
+            async with Cluster(directory / "pods", topics, redis, issuer, pods=pods, settings=limits) as cluster:
                 return await _restart_all(console, status.update, cluster, sockets, limit)
         finally:
             await asyncio.gather(kafka.kill(), redis.kill())
@@ -93,9 +93,9 @@ async def _restart_all(console: Console, say: object, cluster: Cluster, sockets:
         for n in range(sockets)
     ]
     listening = lambda: sum(shopper.is_listening for shopper in shoppers)  # noqa: E731
-    taken, produced = Taken(), [0] * sockets
+    turned, produced = Turned(), [0] * sockets
     async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(_watch(cluster.pods, taken))
+        watching = tasks.create_task(_watch(cluster.pods, turned))
         began = time.monotonic()
         for start in range(0, sockets, COME_AT_ONCE):
             for shopper in shoppers[start : start + COME_AT_ONCE]:
@@ -104,15 +104,14 @@ async def _restart_all(console: Console, say: object, cluster: Cluster, sockets:
             say(f"{listening():,} of {sockets:,} sockets are connected")
         await eventually(lambda: listening() == sockets, 120, "all sockets are connected")
         connected_seconds = time.monotonic() - began
-        taken.most_per_second.clear()
         producing = tasks.create_task(_produce(cluster.topics, produced))
-        restarted = time.monotonic()
+        began = time.monotonic()
         for pod in cluster.pods:
             say(f"{pod.name} leaves; {listening():,} of {sockets:,} sockets are connected")
             assert await pod.terminate() == 0, pod.log_tail()
             await pod.start()
             await cluster.haproxy.sees(*(pod.name for pod in cluster.pods))
-        restart_seconds, restarted = time.monotonic() - restarted, time.monotonic()
+        restart_seconds, restarted = time.monotonic() - began, time.monotonic()
         say("all pods are restarted; waiting for the last sockets")
         await eventually(lambda: listening() == sockets, 2 * BACK_WITHIN_SECONDS, "all sockets are back")
         back_seconds = time.monotonic() - restarted
@@ -123,7 +122,21 @@ async def _restart_all(console: Console, say: object, cluster: Cluster, sockets:
         watching.cancel()
     for shopper in shoppers:
         shopper.leave()
-    return _tell(console, shoppers, produced, taken, limit, (connected_seconds, restart_seconds, back_seconds))
+    most = most_in_a_second((pod, at) for shopper in shoppers for pod, at in shopper.handshakes if at >= began)
+    seconds = connected_seconds, restart_seconds, back_seconds
+    return _tell(console, len(cluster.pods), shoppers, produced, turned, most, limit, seconds)
+
+
+def most_in_a_second(handshakes: Iterable[tuple[str, float]]) -> int:
+    """The most that one pod has taken in within any second: (pod, when in seconds) of each."""
+    most, within = 0, defaultdict[str, deque[float]](deque)
+    for pod, at in sorted(handshakes, key=itemgetter(1)):
+        lately = within[pod]
+        lately.append(at)
+        while lately[0] <= at - 1:
+            lately.popleft()
+        most = max(most, len(lately))
+    return most
 
 
 async def _produce(topics: Topics, produced: list[int]) -> None:
@@ -142,37 +155,32 @@ async def _produce(topics: Topics, produced: list[int]) -> None:
             await sending
 
 
-async def _watch(pods: Sequence[Pod], taken: Taken) -> None:
-    accepted: dict[str, tuple[float, float]] = {}
-    refused: dict[str, Counter[str]] = defaultdict(Counter)
+async def _watch(pods: Sequence[Pod], turned: Turned) -> None:
+    before: dict[str, Counter[str]] = defaultdict(Counter)
     while True:
         for pod in pods:
             response = await get(f"{pod.url}/metrics")
             if response is None:
-                accepted.pop(pod.name, None)
                 continue
             samples = [s for family in text_string_to_metric_families(response.text) for s in family.samples]
-            now = sum(s.value for s in samples if s.name == "realtime_connects_total")
-            sent_away = Counter(
+            away = Counter(
                 {s.labels["problem"]: int(s.value) for s in samples if s.name == "realtime_refused_requests_total"}
             )
             # A pod that was started again counts from 0.
-            taken.refused += (
-                sent_away - refused[pod.name] if sent_away.total() >= refused[pod.name].total() else sent_away
-            )
-            refused[pod.name] = sent_away
-            at, before = accepted.get(pod.name, (time.monotonic() - SAMPLE_SECONDS, now))
-            rate = (now - before) / max(SAMPLE_SECONDS, time.monotonic() - at)
-            taken.most_per_second[pod.name] = max(rate, taken.most_per_second.get(pod.name, 0))
-            accepted[pod.name] = (time.monotonic(), now)
+            turned.away += away - before[pod.name] if away.total() >= before[pod.name].total() else away
+            before[pod.name] = away
+            waiting = sum(int(s.value) for s in samples if s.name == "realtime_waiting_connections")
+            turned.waiting_max = max(turned.waiting_max, waiting)
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
 def _tell(
     console: Console,
+    pods: int,
     shoppers: Sequence[Shopper],
     produced: Sequence[int],
-    taken: Taken,
+    turned: Turned,
+    most: int,
     limit: int,
     seconds: tuple[float, float, float],
 ) -> bool:
@@ -180,15 +188,15 @@ def _tell(
     lost = sum(len(set(range(1, count + 1)) - set(s.numbers)) for s, count in zip(shoppers, produced, strict=True))
     repeated = sum(len(s.numbers) - len(set(s.numbers)) for s in shoppers)
     misordered = sum(s.numbers != sorted(s.numbers) for s in shoppers)
-    most = max(taken.most_per_second.values(), default=0.0)
     rows = [
         ("sockets", f"{len(shoppers):,}", ""),
         ("all connected at first after", f"{connected_seconds:.0f} s", ""),
-        ("three pods restarted in", f"{restart_seconds:.0f} s", ""),
+        (f"{pods} pods restarted in", f"{restart_seconds:.0f} s", ""),
         ("all back after the last restart", f"{back_seconds:.1f} s", f"at most {BACK_WITHIN_SECONDS:.0f} s"),
-        ("handshakes of one pod in a second, at most", f"{most:.0f}", f"at most {2 * limit} (limit {limit})"),
+        ("handshakes of one pod in a second, at most", f"{most}", f"at most {2 * limit} (limit {limit})"),
         ("sent away for a moment (503)", f"{sum(s.refusals for s in shoppers):,}", ""),
-        ("of these by pods", ", ".join(f"{n:,} {problem}" for problem, n in taken.refused.items()) or "0", ""),
+        ("of these by pods", ", ".join(f"{n:,} {problem}" for problem, n in turned.away.items()) or "0", ""),
+        ("waiting for their turn at one pod, at most", f"{turned.waiting_max:,}", ""),
         ("came back", f"{sum(s.connections - 1 for s in shoppers):,} times", ""),
         ("of these recovered", f"{sum(s.recoveries for s in shoppers):,}", ""),
         ("events meanwhile", f"{sum(produced):,}", ""),
@@ -196,7 +204,7 @@ def _tell(
         ("repeated", str(repeated), "0"),
         ("out of order", str(misordered), "0"),
     ]
-    table = Table(title=f"Rolling restart of {PODS} pods")
+    table = Table(title=f"Rolling restart of {pods} pods")
     for name in ("", "measured", "allowed"):
         table.add_column(name)
     for row in rows:

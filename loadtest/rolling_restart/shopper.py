@@ -6,6 +6,7 @@ import json
 import os
 import random
 import struct
+import time
 from typing import Any, Final
 
 # socket.io-client's defaults: reconnectionDelay, reconnectionDelayMax, randomizationFactor.
@@ -29,6 +30,7 @@ class Shopper(asyncio.Protocol):
         self.connections = 0
         self.recoveries = 0
         self.refusals = 0  # 503s
+        self.handshakes: list[tuple[str, float]] = []  # which pod took it in, by the pod's own id, and when (monotonic)
         self._token = token
         self._where = (host, port)
         self._pid: str | None = None
@@ -128,6 +130,7 @@ class Shopper(asyncio.Protocol):
         if packet == "2":
             self._say("3")
         elif packet.startswith("0"):
+            self.handshakes.append((json.loads(packet[1:])["sid"].rpartition(".")[2], time.monotonic()))
             back = {} if self._pid is None else {"pid": self._pid, "offset": self._offset}
             self._say("40" + json.dumps({"token": self._token, "recovery": True} | back))
         elif packet.startswith("40"):

@@ -128,12 +128,17 @@ class LimitSettings(Section):
     rooms_per_session: PositiveInt = Field(200, description="Rooms a session may be in.")
     sessions_per_user: PositiveInt = Field(20, description="Sessions of one user on one pod.")
     sessions_per_pod: PositiveInt = Field(50_000, description="Sessions on one pod.")
+    # Each costs a pod about 2.5 ms of a core, with its token, rooms, presence and recovery: this is half of a core. A
+    # small burst is enough, since more wait for their turn, and keeps those who are there already served meanwhile; see
+    # docs/benchmark.md.
     handshakes_per_second: PositiveFloat = Field(
-        500.0, description="New connections to one pod, on average; more wait, or are sent away for a moment, with 503."
+        200.0, description="New connections to one pod, on average; more wait, or are sent away for a moment, with 503."
     )
-    handshakes_burst: PositiveInt = Field(500, description="New connections to one pod at once.")
+    handshakes_burst: PositiveInt = Field(20, description="New connections to one pod at once.")
     handshakes_waiting_max: int = Field(
-        500, ge=0, description="New connections to one pod that may wait for their turn, none longer than two seconds."
+        1_000,
+        ge=0,
+        description="New connections to one pod that may wait for their turn, none longer than two seconds.",
     )
 
 
@@ -148,8 +153,9 @@ class DrainSettings(Section):
     grace_seconds: PositiveFloat = Field(
         20.0, description="Time for intake to finish and for sockets to close; what is left then is cut."
     )
+    # At this pace a single other pod can take all of them in; see `limits.handshakes_per_second`.
     wave_sockets: PositiveInt = Field(
-        200, description="Sockets that leave together; more where so few at a time would not leave within the grace."
+        100, description="Sockets that leave together; more where so few at a time would not leave within the grace."
     )
     wave_interval_seconds: PositiveFloat = Field(
         0.5, description="Time between two waves, and between the notice to a wave and its end."
