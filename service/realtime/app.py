@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from typing import Final
 
 import structlog
@@ -55,8 +56,9 @@ class Pod:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._id = new_pod_id()
-        self._is_leaving = False
+        self._leaving_since: float | None = None
         clock, self._metrics = SystemClock(), Metrics()
+        self._metrics.connection_limit.set(settings.limits.sessions_per_pod)
 
         redis = connect_shards(settings.redis)
         brokers = make_redis_brokers(redis, settings.redis, settings.history, self._id)
@@ -188,13 +190,13 @@ class Pod:
             checks["kafka"] = "waiting for Kafka to give this pod its share of the partitions"
         elif self._intake.trouble is not None:
             checks["kafka"] = self._intake.trouble
-        if self._is_leaving:
+        if self._leaving_since is not None:
             checks["leaving"] = "this pod is leaving"
         return Health(
             pod_id=self._id,
             pod_name=self._settings.pod.name,
             version=realtime.__version__,
-            is_ready=hears and joined and not self._is_leaving,
+            is_ready=hears and joined and self._leaving_since is None,
             checks=checks,
         )
 
@@ -204,6 +206,9 @@ class Pod:
             self._metrics.connections.labels(transport).set(by_transport.get(transport, 0))
         self._metrics.broker_heartbeat_age.set(self._broker.heard_seconds_ago())
         self._metrics.waiting_connections.set(self._handshakes.waiting)
+        self._metrics.rooms.set(self._manager.room_count)
+        if self._leaving_since is not None:
+            self._metrics.draining_seconds.set(time.monotonic() - self._leaving_since)
 
     async def _report(self) -> None:
         """Tell the other pods of this one, and this pod's admins of all."""
@@ -224,7 +229,8 @@ class Pod:
     async def _drain(self) -> None:
         """Leave in order: not ready, let endpoints settle, finish intake, move sockets."""
         settings, loop = self._settings.drain, asyncio.get_running_loop()
-        self._is_leaving = True
+        self._leaving_since = time.monotonic()
+        self._metrics.draining.set(1)
         log.info("leaving", sessions=len(self._sessions), settle_seconds=settings.settle_seconds)
         await self._moving.pause(settings.settle_seconds)
         until = loop.time() + settings.grace_seconds

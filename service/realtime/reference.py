@@ -1,9 +1,9 @@
 """Reference pages, generated from the code: `docs/configuration.md` and `docs/metrics.md`."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 from pydantic import BaseModel
@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from realtime.settings import Settings
 from realtime.settings.environment import leaves, variable_name
-from realtime.telemetry.metrics import Metrics
+from realtime.telemetry.metrics import AREAS
 
 HEADER: Final = "<!-- Generated from the code by `make docs`; edit that. -->\n"
 
@@ -84,17 +84,16 @@ def _metrics() -> str:
         "",
         "`GET /metrics` on each pod, in the Prometheus text format. The usual `process_*` and `python_*` metrics are",
         "there too.",
-        "",
-        "| metric | type | labels | what it tells |",
-        "|---|---|---|---|",
     ]
-    for metric in _own_metrics():
-        (family,) = metric.describe() if isinstance(metric, MetricWrapperBase) else metric.collect()
-        name = family.name + ("_total" if family.type == "counter" else "")
-        labels = ", ".join(f"`{label}`" for label in getattr(metric, "_labelnames", ())) or "-"
-        lines.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+    for area in AREAS:
+        lines += ["", f"## {(area.__doc__ or '').rstrip('.')}", "", "| metric | type | labels | what it tells |"]
+        lines.append("|---|---|---|---|")
+        lines += map(_row, vars(area(CollectorRegistry())).values())
     return "\n".join(lines) + "\n"
 
 
-def _own_metrics() -> Iterator[Collector]:
-    return (metric for name, metric in vars(Metrics()).items() if name != "registry")
+def _row(metric: Collector) -> str:
+    (family,) = metric.describe() if isinstance(metric, MetricWrapperBase) else metric.collect()
+    name = family.name + ("_total" if family.type == "counter" else "")
+    labels = ", ".join(f"`{label}`" for label in getattr(metric, "_labelnames", ())) or "-"
+    return f"| `{name}` | {family.type} | {labels} | {family.documentation} |"

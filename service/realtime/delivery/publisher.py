@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import structlog
 
 from realtime.broker.base import Broker, Outcome, Publication, RecordBatch
-from realtime.errors import DependencyError
+from realtime.errors import DependencyError, RedisUnavailable
 from realtime.events.envelope import Event
 from realtime.protocol.messages import Message, encode_packets
 from realtime.resilience.breaker import Breaker
 from realtime.resilience.retry import until_available
+from realtime.telemetry.counting import start_at_zero
 from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,8 @@ class Publisher:
         self._broker = broker
         self._breaker = breaker
         self._metrics = metrics
+        start_at_zero(metrics.publications, ["kafka", "rest"])
+        start_at_zero(metrics.publish_failures, [RedisUnavailable.code])
 
     @staticmethod
     def prepare(event: Event, messages: Sequence[Message]) -> list[Publication]:

@@ -19,6 +19,7 @@ from realtime.intake.worker import PartitionWorker
 from realtime.resilience.breaker import Breakers
 from realtime.resilience.retry import until_available
 from realtime.settings import KafkaSettings
+from realtime.telemetry.counting import start_at_zero
 from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._breakers = breakers
         self._settings = settings
         self._metrics = metrics
+        start_at_zero(metrics.consumer_restarts, GivenUp)
         self._consumer: AIOKafkaConsumer | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._workers: dict[Partition, PartitionWorker] = {}
@@ -174,6 +176,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """The group gives partitions, perhaps none."""
         log.info("partitions_assigned", partitions=len(assigned))
         self.has_joined = True
+        self._metrics.rebalances.inc()
         self._watchdog.assigned()
         if self._tasks is None or self._consumer is None or self._is_stopping:
             return

@@ -9,13 +9,15 @@ import structlog
 
 from realtime.broker.base import Outcome, PublishedRecord, RecordBatch
 from realtime.delivery.publisher import Publisher
-from realtime.errors import DependencyError, RecordError
+from realtime.errors import DependencyError, InvalidEvent, RecordError, UnknownEventType, UnreadableRecord
+from realtime.events.catalog import FACTS
 from realtime.intake.dead_letter import DeadLetter
 from realtime.intake.decode import Decoder
 from realtime.intake.record import Partition, Record
 from realtime.resilience.breaker import Breaker
 from realtime.resilience.retry import until_available
 from realtime.routing.routes import Router
+from realtime.telemetry.counting import start_at_zero
 from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -51,6 +53,9 @@ class Pipeline:
         self._dead_letters = dead_letters
         self._kafka = kafka
         self._metrics = metrics
+        start_at_zero(metrics.events, FACTS, ["published", "dead_letter", "skipped"])
+        errors = [error.code for error in (UnreadableRecord, UnknownEventType, InvalidEvent)]
+        start_at_zero(metrics.dead_letters, [*errors, "internal"])
 
     async def handle(self, partition: Partition, after: int, records: Sequence[Record]) -> Outcome:
         """Publish consecutive records of a partition; each becomes messages or a dead letter, none is lost.

@@ -16,6 +16,7 @@ import structlog
 from realtime.clock import Clock
 from realtime.errors import DependencyError, KafkaUnavailable, RedisUnavailable
 from realtime.settings import BreakerSettings
+from realtime.telemetry.counting import start_at_zero
 from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,8 @@ class Breaker:
         self._open_until_seconds = 0.0
         self._changed = asyncio.Event()
         metrics.breaker_state.labels(dependency).set(State.CLOSED)
+        start_at_zero(metrics.retries, [dependency])
+        start_at_zero(metrics.breaker_transitions, [dependency], [state.name.lower() for state in State])
 
     @property
     def state(self) -> State:

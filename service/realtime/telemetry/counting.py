@@ -2,11 +2,21 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, product
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
+
+
+def start_at_zero(metric: MetricWrapperBase, *values: Iterable[str]) -> None:
+    """Tell a labelled metric's series from the start, each combination of the labels' known values.
+
+    `rate()` does not see the first event of a series that begins with it, and an alert on it stays silent.
+    """
+    for combination in product(*values):
+        metric.labels(*combination)
 
 
 class QuickCounter(Collector):

@@ -11,12 +11,16 @@ from prometheus_client.registry import Collector
 
 import realtime
 from realtime.telemetry.counting import QuickCounter, QuickHistogram
-from realtime.telemetry.metrics import LATENCY_BUCKETS_SECONDS, Metrics
+from realtime.telemetry.declared.buckets import HANDSHAKE_BUCKETS_SECONDS, LATENCY_BUCKETS_SECONDS
+from realtime.telemetry.metrics import Metrics
 from unit.counts import count
 
 COLLECTORS: dict[str, Collector] = {name: value for name, value in vars(Metrics()).items() if name != "registry"}
 FAMILIES: dict[str, Metric] = {name: next(iter(collector.collect())) for name, collector in COLLECTORS.items()}
-UNITS = ("seconds", "bytes", "records", "partitions", "connections", "sessions", "ratio", "state")
+UNITS = (
+    "seconds", "bytes", "records", "messages", "partitions", "connections", "sessions", "rooms", "limit", "ratio",
+    "state", "info", "draining",
+)  # fmt: skip
 UNCOUNTABLE = {"user", "user_id", "room", "event_id", "id", "sid", "socket_id", "session", "offset", "product", "order"}
 
 
@@ -60,6 +64,7 @@ def test_labels_are_countable(name: str) -> None:
 def test_the_buckets_of_latency_stand_around_the_objective_of_half_a_second() -> None:
     assert list(LATENCY_BUCKETS_SECONDS) == sorted(set(LATENCY_BUCKETS_SECONDS))
     assert 0.5 in LATENCY_BUCKETS_SECONDS
+    assert 0.5 in HANDSHAKE_BUCKETS_SECONDS
     assert sum(bucket <= 0.5 for bucket in LATENCY_BUCKETS_SECONDS) >= len(LATENCY_BUCKETS_SECONDS) / 2
 
 
@@ -99,6 +104,7 @@ def test_metrics_are_declared_in_one_place_alone() -> None:
     declaring = [
         str(path.relative_to(package))
         for path in sources
-        if re.search(r"\b(Counter|Gauge|Histogram|Summary)\(\s*\"realtime_", path.read_text())
+        if re.search(r"\b(Quick)?(Counter|Gauge|Histogram|Summary)\(\s*\"realtime_", path.read_text())
     ]
-    assert declaring == ["telemetry/metrics.py"]
+    assert declaring
+    assert all(path.startswith("telemetry/declared/") for path in declaring)

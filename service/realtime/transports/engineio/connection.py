@@ -14,12 +14,11 @@ from realtime.transports.engineio import frames, packets
 from realtime.transports.engineio.exchange import Exchange
 from realtime.transports.engineio.frames import FrameReader, ProtocolViolation
 from realtime.transports.engineio.hub import GOODBYE_SECONDS, Hub, Reason, State
-from realtime.transports.engineio.inbox import FRAMES_PER_TURN, MAX_INBOX, MESSAGES_PER_TURN, End, Goodbye
+from realtime.transports.engineio.inbox import FRAMES_PER_TURN, MAX_INBOX, MESSAGES_PER_TURN, End, Goodbye, InboxItem
 from realtime.transports.engineio.waiting import REFILL_BYTES, Waiting
 from realtime.transports.engineio.wheel import Item
 
 Write = Callable[[bytes], None]
-InboxItem = str | bytes | Goodbye | End
 
 
 class Connection(asyncio.Protocol):
@@ -81,6 +80,12 @@ class Connection(asyncio.Protocol):
         return self._waiting is not None
 
     @property
+    def waiting_bytes(self) -> int:
+        """What waits for the client, here and in its transport; with what keeping it here costs."""
+        buffered = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        return buffered if self._waiting is None else buffered + self._waiting.bytes
+
+    @property
     def unhandled(self) -> int:
         """Messages that have come and are not handled yet."""
         return 0 if self._inbox is None else len(self._inbox)
@@ -96,12 +101,11 @@ class Connection(asyncio.Protocol):
         """Keep a frame until the client takes it. For the outbox, when `write` is None."""
         if not self.is_open:
             return
-        settings = self.hub.settings
         waiting = self._waiting = self._waiting or Waiting()
-        buffered = 0 if self._transport is None else self._transport.get_write_buffer_size()
-        is_crowded = buffered + waiting.bytes > settings.waiting_conflate_bytes
-        waiting.add(frame, conflation_key if is_crowded else None)
-        if buffered + waiting.bytes > settings.waiting_max_bytes:
+        is_crowded = self.waiting_bytes > self.hub.settings.waiting_conflate_bytes
+        if waiting.add(frame, conflation_key if is_crowded else None):
+            self.hub.on_conflated()
+        if self.waiting_bytes > self.hub.settings.waiting_max_bytes:
             self._waiting = None
             self.hub.on_slow(self)
         elif self.exchange is not None:
@@ -123,10 +127,8 @@ class Connection(asyncio.Protocol):
         self.hub.pace_changed()
 
     def _take_waiting(self, max_bytes: int, max_frames: int | None = None) -> list[bytes]:
-        if self._waiting is None:
-            return []
-        taken = self._waiting.take(max_bytes, max_frames)
-        if not self._waiting.bytes:
+        taken = [] if self._waiting is None else self._waiting.take(max_bytes, max_frames)
+        if self._waiting is not None and not self._waiting.bytes:
             self._waiting = None
         return taken
 
@@ -393,8 +395,6 @@ class Connection(asyncio.Protocol):
         self.state = State.CLOSED
         self.hub.wheel.disarm(self)
         self.hub.forget(self)
-        self.exchange = None
-        self._waiting = None
-        self._reader = None
+        self.exchange = self._waiting = self._reader = None
         if self._transport is not None:
             self._transport.abort()

@@ -12,6 +12,7 @@ import structlog
 
 from realtime.limits.admission import AdmissionQueue
 from realtime.settings import HttpSettings, SocketSettings
+from realtime.telemetry.counting import start_at_zero
 from realtime.telemetry.metrics import Metrics
 from realtime.transports.engineio import frames, packets
 from realtime.transports.engineio.connection import Connection
@@ -89,6 +90,7 @@ class Engine:
         self._handshakes = handshakes
         self._new_id = new_id
         self._metrics = metrics
+        start_at_zero(metrics.refused_requests, [problem.name.lower() for problem in Problem])
         # Who is called when a client has heard all, and whether the ping that shows it has been sent.
         self._awaited_pongs: dict[Connection, tuple[Callable[[], None], bool]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -284,8 +286,13 @@ class Engine:
         """See `Hub`."""
         self._metrics.protocol_violations.inc()
 
+    def on_conflated(self) -> None:
+        """See `Hub`."""
+        self._metrics.conflations.inc()
+
     def on_slow(self, connection: Connection) -> None:
         """See `Hub`."""
         assert self._application is not None
+        self._metrics.slow_consumers_closed.inc()
         self._application.on_slow(connection)
         assert connection.state is not State.OPEN

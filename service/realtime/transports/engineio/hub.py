@@ -69,6 +69,10 @@ class Hub(Protocol[C_contra]):
         """A client broke the protocol; its connection is being closed."""
         ...
 
+    def on_conflated(self) -> None:
+        """What waited for a client was replaced by something newer."""
+        ...
+
     def on_slow(self, connection: C_contra) -> None:
         """More waits for the client than may; close the connection."""
         ...

@@ -27,3 +27,6 @@ class End:
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
+
+
+InboxItem = str | bytes | Goodbye | End

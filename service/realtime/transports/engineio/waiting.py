@@ -21,14 +21,15 @@ class Waiting:
         # Under its number, or under its conflation key. A plain dict walks through all that it has lost at its front.
         self._frames: OrderedDict[int | str, bytes] = OrderedDict()
 
-    def add(self, frame: bytes, conflation_key: str | None = None) -> None:
-        """Let a frame wait behind all others, in place of one with the same conflation key."""
+    def add(self, frame: bytes, conflation_key: str | None = None) -> bool:
+        """Let a frame wait behind all others; whether it does so in place of one with the same conflation key."""
         key: int | str = next(_numbers) if conflation_key is None else conflation_key
         old = self._frames.pop(key, None)
         if old is not None:
             self.bytes -= len(old) + OVERHEAD_BYTES
         self.bytes += len(frame) + OVERHEAD_BYTES
         self._frames[key] = frame
+        return old is not None
 
     def take(self, max_bytes: int, max_frames: int | None = None) -> list[bytes]:
         """Take the first frames: one, however long it is, and more as long as they fit."""

@@ -57,6 +57,11 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
         self._engine = engine
         self._on_connected = on_connected
 
+    @property
+    def room_count(self) -> int:
+        """Rooms of all namespaces that this pod holds a session in."""
+        return sum(len(namespace.rooms) for namespace in self._namespaces.values())
+
     def has_members(self, room: str | None, namespace: str = DEFAULT_NAMESPACE) -> bool:
         """Whether this pod holds a session in the room (None: in the namespace)."""
         members = self._namespaces.get(namespace)

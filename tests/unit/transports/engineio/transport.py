@@ -87,6 +87,7 @@ class FakeHub:
         self.closed: list[str] = []
         self.violations = 0
         self.slow: list[Connection] = []
+        self.conflated = 0
         self.pongs: list[Connection] = []
         self.may_handle = asyncio.Event()
         self.may_handle.set()
@@ -126,6 +127,9 @@ class FakeHub:
 
     def on_violation(self) -> None:
         self.violations += 1
+
+    def on_conflated(self) -> None:
+        self.conflated += 1
 
     def on_slow(self, connection: Connection) -> None:
         self.slow.append(connection)
