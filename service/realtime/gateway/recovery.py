@@ -96,7 +96,9 @@ class Recovery:
         try:
             await self._attachment.join(session.id, rooms)
             away_since = await self._arrive(session)
-            after = _what_to_read(session, before, returning.cursor, away_since)
+            after = _what_to_read(session, before, returning, away_since)
+            if before is None and returning.goes_by_places:
+                session.orders_owed = returning.cursor
             catch_up = await self._recover(session, after) if after else await self._greet(session, away_since)
             session.recovered = bool(after) and reason is None and catch_up.reason is None
             # That what came to the user cannot be had either is the graver.
@@ -219,6 +221,9 @@ class Recovery:
         All of them or, at an error, none. Raises `RedisUnavailable`.
         """
         so_far = self._broker.told()
+        orders = orders_room(session.user_id)
+        if session.orders_owed is not None and orders in rooms:
+            since = _earlier(since, session.orders_owed)
         if since is not None:
             session.told_before = session.told_before or self._broker.told_in(user_room(session.user_id))
             self._attachment.hold(session.id)
@@ -231,6 +236,8 @@ class Recovery:
             for room in rooms:
                 await self._attachment.leave(session.id, room)
             raise
+        if orders in rooms:
+            session.orders_owed = None
         session.rooms |= {room: self._broker.told_in(room) for room in rooms}
         if session.catch_up is None:
             await self.keep_rooms(session)
@@ -317,9 +324,10 @@ def _own_rooms(session: Session) -> tuple[str, str]:
 
 
 def _what_to_read(
-    session: Session, before: ResumableSession | None, cursor: Cursor | None, away_since: Place | None
+    session: Session, before: ResumableSession | None, returning: Return, away_since: Place | None
 ) -> dict[str, Cursor]:
     """Rooms that a client knows up to some place, and these places; empty: it comes as if for the first time."""
+    cursor = returning.cursor
     if before is not None:
         after = {room: _later(cursor, place) for room, place in before.rooms.items()}
         if session.was_away and (cursor is not None or away_since is not None):
@@ -328,9 +336,18 @@ def _what_to_read(
         return after
     if cursor is None:
         return {}
-    # All behind its own place, even what another device was told: it may ask for the rooms with that place, and what it
-    # is told then must not be older than what it is told now.
-    return dict.fromkeys(_own_rooms(session) if session.was_away else [user_room(session.user_id)], cursor)
+    # All behind its own place, even what another device was told. Who goes by places asks for its orders itself,
+    # perhaps with an older place than this; told of them now, it would hear the older ones behind the newer.
+    is_told_orders = session.was_away and not returning.goes_by_places
+    return dict.fromkeys(_own_rooms(session) if is_told_orders else [user_room(session.user_id)], cursor)
+
+
+def _earlier(cursor: Cursor | None, other: Cursor) -> Cursor:
+    """The earlier of both in each order; what only one of them knows is that one's."""
+    offsets = dict(other)
+    for epoch, offset in cursor or ():
+        offsets[epoch] = min(offset, offsets.get(epoch, offset))
+    return Cursor(Place(epoch, offset) for epoch, offset in offsets.items())
 
 
 def _later(cursor: Cursor | None, place: Place | None) -> Cursor:

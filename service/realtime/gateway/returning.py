@@ -21,6 +21,11 @@ class Return:
     problem: str | None = None
 
     @property
+    def goes_by_places(self) -> bool:
+        """Whether it asks for its rooms itself, each with the place up to which it knows it."""
+        return self.pid is None and self.cursor is not None
+
+    @property
     def is_one(self) -> bool:
         """Whether it has been here before, or says so."""
         return self.pid is not None or self.cursor is not None or self.problem is not None

@@ -53,6 +53,7 @@ class Session:
     is_welcome: bool = False  # it has been told all that it missed
     catch_up: CatchUp | None = None
     told_at_welcome: CatchUp | None = None  # rooms among it that it was not in may still be asked for
+    orders_owed: Cursor | None = None  # what came to its orders behind this is told when it asks for them
     turn: Turn | None = None  # to read what it missed, and to be told
     told_before: Place | None = None  # while it is held: as far as it had been told
 

@@ -33,13 +33,45 @@ def told(gatehouse: Gatehouse, session_id: str) -> list[str]:
     return [packet for to, packet, _ in gatehouse.attachment.told if to == session_id]
 
 
-async def test_what_was_told_at_the_welcome_is_not_told_again_with_the_rooms() -> None:
+async def test_who_was_away_and_goes_by_places_is_told_its_orders_when_it_asks_for_them() -> None:
     async with Gatehouse().running() as gatehouse:
         await gatehouse.enter("first", "42")
         since = await place(gatehouse)
         gatehouse.gateway.disconnected("first", "client disconnect")
         await happens(gatehouse, "one", "two")
         answer = await come_back(gatehouse, "second", since)
+        assert told(gatehouse, "second") == ["one", "two"]
+        assert (answer["recovered"], answer["missed"]) == (True, 2)
+
+
+@pytest.mark.parametrize("asks", ["with the welcome's place", "with none"])
+async def test_who_brought_a_place_loses_none_of_its_orders_whatever_it_asks_for_them_with(asks: str) -> None:
+    async with Gatehouse().running() as gatehouse:
+        brought = await place(gatehouse)
+        await happens(gatehouse, "one", "two")
+        returning = Return(wants_places=True, cursor=Cursor.parse(brought))
+        await gatehouse.connect("s", ISSUER.token("42"), returning)
+        await gatehouse.gateway.welcome("s")
+        later = await place(gatehouse)
+        answer = await gatehouse.say("s", "subscribe:orders", {} if asks == "with none" else {"since": later})
+        assert told(gatehouse, "s") == ["one", "two"]
+        assert (answer["recovered"], answer["missed"]) == (True, 2)
+        await gatehouse.say("s", "unsubscribe:orders", {})
+        answer = await gatehouse.say("s", "subscribe:orders", {"since": later})
+        assert (answer["recovered"], answer["missed"]) == (True, 0)
+
+
+async def test_who_lost_its_session_is_told_its_orders_at_the_welcome_and_not_again() -> None:
+    async with Gatehouse().running() as gatehouse:
+        await gatehouse.enter("first", "42")
+        since = await place(gatehouse)
+        gatehouse.gateway.disconnected("first", "client disconnect")
+        await happens(gatehouse, "one", "two")
+        returning = Return(wants_places=True, pid="a-session-that-was", cursor=Cursor.parse(since))
+        await gatehouse.connect("second", ISSUER.token("42"), returning)
+        await gatehouse.gateway.welcome("second")
+        assert told(gatehouse, "second") == ["one", "two"]
+        answer = await gatehouse.say("second", "subscribe:orders", {"since": since})
         assert told(gatehouse, "second") == ["one", "two"]
         assert (answer["recovered"], answer["missed"]) == (True, 0)
 
@@ -90,10 +122,10 @@ async def test_what_only_another_device_was_told_comes_before_what_came_later() 
         await happens(gatehouse, "two")
         answer = await come_back(gatehouse, "second", since)
         assert told(gatehouse, "second") == ["news", "one", "two"]
-        assert (answer["recovered"], answer["missed"]) == (True, 0)
+        assert (answer["recovered"], answer["missed"]) == (True, 2)
 
 
-async def test_an_older_place_reaches_back_behind_what_was_told_at_the_welcome() -> None:
+async def test_an_older_place_for_the_orders_brings_them_in_order() -> None:
     async with Gatehouse().running() as gatehouse:
         oldest = await place(gatehouse)
         await happens(gatehouse, "long ago")
@@ -105,7 +137,7 @@ async def test_an_older_place_reaches_back_behind_what_was_told_at_the_welcome()
         await gatehouse.connect("second", ISSUER.token("42"), Return(wants_places=True, cursor=cursor))
         await gatehouse.gateway.welcome("second")
         await gatehouse.say("second", "subscribe:orders", {"since": oldest})
-        assert told(gatehouse, "second") == ["one", "long ago"]
+        assert told(gatehouse, "second") == ["long ago", "one"]
 
 
 async def test_the_place_of_who_joins_more_rooms_stays_before_what_is_kept_meanwhile() -> None:
