@@ -15,13 +15,17 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from realtime.broker import wire
-from realtime.broker.base import NO_POSITION, Delivery, Publication, PublishedRecord, RecordBatch
+from realtime.broker.base import NO_POSITION, Delivery, Outcome, Publication, PublishedRecord, RecordBatch
 from realtime.broker.redis import RedisBroker
 from realtime.delivery.publisher import Publisher
+from realtime.intake.traces import BatchTraces
 from realtime.redis.connection import connect_redis
 from realtime.redis.keys import Keys
 from realtime.routing.routes import Router
-from realtime.settings import HistorySettings, RedisSettings
+from realtime.settings import HistorySettings, RedisSettings, TracingSettings
+from realtime.telemetry.metrics import Metrics
+from realtime.telemetry.start_tracing import start_tracing
+from realtime.telemetry.tracing import Tracing
 
 from .corpus import make_decoder, order_records
 
@@ -33,6 +37,8 @@ BATCH_RECORDS: Final = 500
 BATCHES_A_ROUND: Final = 12
 PARTITIONS: Final = 2
 PREFIX: Final = "micro"
+OUTCOME: Final = Outcome(RECORDS_A_ROUND)
+TYPES: Final = ["order.updated"] * RECORDS_A_ROUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,26 @@ def pure_costs() -> list[Cost]:
         Cost(name, _best(stage))
         for name, stage in (("decode", decode), ("route", route), ("encode", encode), ("write for Redis", write))
     ]
+
+
+def trace_costs() -> list[Cost]:
+    """Measure what a record's spans cost its pod: where nothing is traced, where this record is not, where it is."""
+    records = order_records()[:RECORDS_A_ROUND]
+    nowhere = "http://127.0.0.1:9"  # spans that nobody takes cost their pod the same
+    ways = (("off", None, 0), ("not sampled", nowhere, 0), ("sampled", nowhere, 1))
+    costs = []
+    for name, endpoint, ratio in ways:
+        tracing = start_tracing(TracingSettings(endpoint=endpoint, sampling_ratio=ratio), "micro", "0", Metrics())
+
+        def trace(tracing: Tracing = tracing) -> None:
+            traces = BatchTraces(tracing, "group")
+            for place, record in enumerate(records):
+                with traces.process(place, record) as span:
+                    traces.publish(span, 3)
+            traces.end(OUTCOME, TYPES)
+
+        costs.append(Cost(f"traces: {name}", _best(trace)))
+    return costs
 
 
 def _best(stage: Callable[[], None]) -> float:

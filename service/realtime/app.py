@@ -10,6 +10,7 @@ import structlog
 import realtime
 from realtime.api.app import make_api
 from realtime.api.health import Health
+from realtime.api.traced_requests import TracedRequests
 from realtime.broker.redis_subscriber import DEAF_AFTER_HEARTBEATS
 from realtime.broker.sharded import compose, make_redis_brokers
 from realtime.clock import SystemClock
@@ -34,6 +35,7 @@ from realtime.routing.routes import Router
 from realtime.server import make_server, settle_memory
 from realtime.settings import Role, Settings
 from realtime.telemetry.metrics import Metrics
+from realtime.telemetry.start_tracing import start_tracing
 from realtime.transports.engineio.http import http_protocol
 from realtime.transports.socketio.asgi import Front
 from realtime.transports.socketio.attachment import SocketIOAttachment
@@ -59,6 +61,7 @@ class Pod:
         self._leaving_since: float | None = None
         clock, self._metrics = SystemClock(), Metrics()
         self._metrics.connection_limit.set(settings.limits.sessions_per_pod)
+        self._tracing = start_tracing(settings.tracing, settings.pod.name, realtime.__version__, self._metrics)
 
         redis = connect_shards(settings.redis)
         brokers = make_redis_brokers(redis, settings.redis, settings.history, self._id)
@@ -79,7 +82,7 @@ class Pod:
         publisher = Publisher(self._broker, breakers.redis, self._metrics)
         routes = Router(settings.routing.low_stock_threshold)
 
-        self._manager = BrokerManager(self._broker, self._id, clock, self._metrics)
+        self._manager = BrokerManager(self._broker, self._id, clock, self._metrics, self._tracing)
         max_connections = settings.limits.sessions_per_pod + STRANGERS
         self._handshakes = AdmissionQueue(
             settings.limits.handshakes_per_second,
@@ -122,12 +125,14 @@ class Pod:
             self._metrics,
         )
         self._manager.attach(self._engine, self._gateway.welcome)
-        register_handlers(self._socketio, self._gateway, self._attachment, self._metrics)
+        register_handlers(self._socketio, self._gateway, self._attachment, self._metrics, self._tracing)
 
         self._intake: Intake | None = None
         if Role.INTAKE in settings.roles:
             client_id = f"realtime-{settings.pod.name}"
-            self._intake = Intake(settings.kafka, client_id, routes, publisher, self._broker, breakers, self._metrics)
+            self._intake = Intake(
+                settings.kafka, client_id, routes, publisher, self._broker, breakers, self._metrics, self._tracing
+            )
 
         api = make_api(
             settings.http,
@@ -140,11 +145,12 @@ class Pod:
             self.check_health,
             self._refresh_metrics,
         )
+        traced_api = TracedRequests(api, self._tracing)
         if Role.SOCKETS in settings.roles:
-            front, protocol = Front(self._engine, api), http_protocol(self._engine)
+            front, protocol = Front(self._engine, traced_api), http_protocol(self._engine)
             self._server = make_server(front, settings.http, self._drain, protocol, self._hurry)
         else:
-            self._server = make_server(api, settings.http, self._drain, hurry=self._hurry)
+            self._server = make_server(traced_api, settings.http, self._drain, hurry=self._hurry)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then leave in order."""
@@ -174,6 +180,7 @@ class Pod:
                 task.cancel()
         await self._presence.close()
         await self._broker.close()
+        await self._tracing.close()
         log.info("stopped")
 
     def check_health(self) -> Health:

@@ -50,6 +50,17 @@ def test_a_copy_of_the_house_keeps_them_too(house: Path) -> None:
         ("gateway/gateway.py", "import socketio", "python-socketio stands behind one door"),
         ("broker/redis.py", "import engineio.packet", "python-socketio stands behind one door"),
         ("delivery/publisher.py", "from aiokafka import AIOKafkaProducer", "aiokafka stands behind one door"),
+        ("gateway/gateway.py", "import sentry_sdk", "OpenTelemetry and Sentry stand behind one door each"),
+        (
+            "intake/pipeline.py",
+            "from opentelemetry import trace",
+            "OpenTelemetry and Sentry stand behind one door each",
+        ),
+        (
+            "telemetry/tracing.py",
+            "from opentelemetry import trace",
+            "OpenTelemetry and Sentry stand behind one door each",
+        ),
         (
             "gateway/tokens.py",
             "from realtime.settings.environment import load_settings",

@@ -1,6 +1,7 @@
 """Messages -> rooms: the only way out, for Kafka's events and for REST alike."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
@@ -12,8 +13,18 @@ from realtime.resilience.breaker import Breaker
 from realtime.resilience.retry import until_available
 from realtime.telemetry.counting import start_at_zero
 from realtime.telemetry.metrics import Metrics
+from realtime.telemetry.tracing import Kind, current_span
 
 log = structlog.get_logger(__name__)
+
+# The span of a publication; a message carries the trace on from it.
+PUBLISH: Final = "publish"
+# https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
+PUBLISH_ATTRIBUTES: Final = {
+    "messaging.system": "redis",
+    "messaging.operation.name": "publish",
+    "messaging.operation.type": "send",
+}
 
 
 class Publisher:
@@ -27,10 +38,11 @@ class Publisher:
         start_at_zero(metrics.publish_failures, [RedisUnavailable.code])
 
     @staticmethod
-    def prepare(event: Event, messages: Sequence[Message]) -> list[Publication]:
-        """Encode an event's messages, once for the whole cluster."""
+    def prepare(event: Event, messages: Sequence[Message], traceparent: str | None = None) -> list[Publication]:
+        """Encode an event's messages, once for the whole cluster; `traceparent` is of the span that does it, if any."""
+        carried = traceparent or event.traceparent
         return [
-            Publication(packet, message.rooms, event.occurred_ms, message.conflation_key, event.traceparent)
+            Publication(packet, message.rooms, event.occurred_ms, message.conflation_key, carried)
             for message, packet in zip(messages, encode_packets(messages), strict=True)
         ]
 
@@ -48,8 +60,16 @@ class Publisher:
 
         Raises `RedisUnavailable` at once: the caller waits for an answer, and may repeat itself safely.
         """
-        publications = self.prepare(event, messages)
-        fresh = await self._breaker.call(lambda: self._broker.publish_once(publications, idempotency_key))
+        span = current_span().child(PUBLISH, Kind.PRODUCER)
+        span.describe({**PUBLISH_ATTRIBUTES, "messaging.batch.message_count": len(messages)})
+        try:
+            publications = self.prepare(event, messages, span.traceparent)
+            fresh = await self._breaker.call(lambda: self._broker.publish_once(publications, idempotency_key))
+        except DependencyError as error:
+            span.fail(error.code)
+            raise
+        finally:
+            span.end()
         if fresh:
             self._metrics.publications.labels("rest").inc(len(messages))
         return fresh

@@ -1,6 +1,5 @@
 """Record -> event: the one place where producers' bytes are validated."""
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,13 +10,12 @@ from realtime.errors import InvalidEvent, UnknownEventType, UnreadableRecord
 from realtime.events.catalog import FACTS
 from realtime.events.envelope import Event
 from realtime.intake.record import Record
+from realtime.telemetry.trace_context import parse_traceparent
 
 SUPPORTED_CLOUDEVENTS_VERSION: Final = "1.0"
 MAX_EVENT_ID_CHARACTERS: Final = 256
 # The end of the year 9999, behind which ISO 8601 has no four-digit years.
 MAX_TIMESTAMP_MS: Final = 253_402_300_799_999
-# W3C Trace Context, section 3.2; anything else is not passed on.
-TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 # Enough to see everything that is wrong with an honest mistake.
 MAX_PROBLEMS_TOLD: Final = 5
 
@@ -62,7 +60,7 @@ class Decoder:
             raise InvalidEvent(_tell(error)) from None
         if not 0 <= record.timestamp_ms <= MAX_TIMESTAMP_MS:
             raise InvalidEvent(f"the record's timestamp {record.timestamp_ms} is not in milliseconds since 1970")
-        event_id, traceparent = _event_id(record, attributes), _traceparent(record.headers)
+        event_id, traceparent = _event_id(record, attributes), read_traceparent(record)
         return Event(event_id, event_type, fact, record.timestamp_ms, traceparent)
 
     def _read(self, value: bytes | None) -> JsonObject:
@@ -115,12 +113,13 @@ def _event_id(record: Record, attributes: Mapping[str, object] | None) -> str:
     return event_id
 
 
-def _traceparent(headers: Mapping[str, bytes]) -> str | None:
-    header = headers.get("traceparent")
+def read_traceparent(record: Record) -> str | None:
+    """The header that continues the producer's trace; None if there is none, or none that can be passed on."""
+    header = record.headers.get("traceparent")
     if not header:
         return None
     text = header.decode("ascii", "replace")
-    return text if TRACEPARENT.fullmatch(text) else None
+    return None if parse_traceparent(text) is None else text
 
 
 def _tell(error: ValidationError) -> str:

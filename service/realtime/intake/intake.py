@@ -18,6 +18,7 @@ from realtime.resilience.retry import until_available
 from realtime.routing.routes import Router
 from realtime.settings import KafkaSettings
 from realtime.telemetry.metrics import Metrics
+from realtime.telemetry.tracing import NO_TRACING, Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ class Intake:
         broker: Broker,
         breakers: Breakers,
         metrics: Metrics,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._settings = settings
         self._client_id = client_id
@@ -47,6 +49,7 @@ class Intake:
         self._broker = broker
         self._breakers = breakers
         self._metrics = metrics
+        self._tracing = tracing
         self._producer: AIOKafkaProducer | None = None
         self._consumer: GroupConsumer | None = None
 
@@ -76,6 +79,8 @@ class Intake:
             DeadLetterTopic(self._producer, self._settings.dead_letter_topic),
             self._breakers.kafka,
             self._metrics,
+            self._tracing,
+            self._settings.group_id,
         )
         self._consumer = GroupConsumer(
             lambda: make_consumer(self._settings, self._client_id),

@@ -5,6 +5,7 @@ from zlib import crc32
 
 INVENTORY_UPDATES: Final = "inventory:updates"
 ADMIN_DASHBOARD: Final = "admin:dashboard"
+_KINDS: Final = frozenset({"user", "orders", "product", "inventory", "admin"})
 
 
 def user_room(user_id: str) -> str:
@@ -20,6 +21,12 @@ def orders_room(user_id: str) -> str:
 def product_room(product_id: str) -> str:
     """Room of those who follow one product."""
     return f"product:{product_id}"
+
+
+def kind_of(room: str) -> str:
+    """What a room is for, without whose it is; `other` for one that is none of these: countable, not personal."""
+    kind = room.partition(":")[0]
+    return kind if kind in _KINDS else "other"
 
 
 def shard_of(room: str, shards: int) -> int:

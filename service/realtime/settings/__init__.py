@@ -8,13 +8,13 @@ from realtime.settings.redis import RedisSettings
 from realtime.settings.redis_url import RedisUrl, Topology
 from realtime.settings.sections import (
     BreakerSettings,
-    LogSettings,
     PodSettings,
     Role,
     RoutingSettings,
     Settings,
     StatsSettings,
 )
+from realtime.settings.telemetry import LogSettings, TracingSettings
 
 __all__ = [
     "AuthSettings",
@@ -38,6 +38,7 @@ __all__ = [
     "StatsSettings",
     "TopicSettings",
     "Topology",
+    "TracingSettings",
     "load_kafka_settings",
     "load_settings",
 ]

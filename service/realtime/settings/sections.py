@@ -15,6 +15,7 @@ from realtime.settings.kafka import KafkaSettings
 from realtime.settings.recovery import HistorySettings, OfflineSettings, PresenceSettings, RecoverySettings
 from realtime.settings.redis import RedisSettings
 from realtime.settings.section import Section, split_at_commas
+from realtime.settings.telemetry import LogSettings, TracingSettings
 
 
 class Role(StrEnum):
@@ -62,17 +63,6 @@ class StatsSettings(Section):
     )
 
 
-class LogSettings(Section):
-    """What is written to standard output."""
-
-    level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
-        "info", description="debug, info, warning or error."
-    )
-    format: Annotated[str, Field(pattern="^(auto|json|text)$")] = Field(
-        "auto", description="json, text, or auto: text on a terminal, else json."
-    )
-
-
 class Settings(BaseSettings):
     """All settings. Read with `load_settings`, which also refuses names that nobody declared."""
 
@@ -99,6 +89,7 @@ class Settings(BaseSettings):
     breaker: BreakerSettings = Field(default_factory=BreakerSettings)
     stats: StatsSettings = Field(default_factory=StatsSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
 
     @field_validator("roles", mode="before")
     @classmethod

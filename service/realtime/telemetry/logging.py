@@ -2,12 +2,22 @@
 
 import logging
 import sys
+from typing import Any
 
 import stamina
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict
 
 from realtime.settings import LogSettings
+from realtime.telemetry.tracing import NO_SPAN, current_span
+
+
+def _name_span(_: Any, __: str, event: EventDict) -> EventDict:
+    span = current_span()
+    if span is not NO_SPAN:
+        event["trace_id"], event["span_id"] = span.trace_id, span.span_id
+    return event
 
 
 def configure_logging(settings: LogSettings, pod: str) -> None:
@@ -15,6 +25,7 @@ def configure_logging(settings: LogSettings, pod: str) -> None:
     as_text = settings.format == "text" or (settings.format == "auto" and sys.stdout.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _name_span,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -355,3 +355,47 @@ def test_a_command_that_needs_kafka_alone_needs_no_other_settings(monkeypatch: p
     monkeypatch.setenv("REALTIME_KAFFKA__GROUP_ID", "g")
     with pytest.raises(ConfigurationError, match=r"(?s)KAFFKA__GROUP_ID: no such.*KAFKA__BATCH_MAX_RECORDS: Input"):
         load_kafka_settings()
+
+
+# -- traces ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        ("http://collector:4318", "http://collector:4318/v1/traces"),
+        ("https://collector.example/", "https://collector.example/v1/traces"),
+        ("http://[::1]:4318/otlp/v1/traces", "http://[::1]:4318/otlp/v1/traces"),
+    ],
+)
+def test_traces_go_where_the_endpoint_says(environment: Environment, endpoint: str, url: str) -> None:
+    environment.set(TRACING__ENDPOINT=endpoint, TRACING__HEADERS="api-key=a=b, x=y z,")
+    tracing = load_settings().tracing
+    assert tracing.traces_url == url
+    assert tracing.header_fields == {"api-key": "a=b", "x": "y z"}
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["collector:4318", "localhost", "", "grpc://collector:4317", "http://", "http://h:port", "http://h:99999", "http://a b", "http://h:0"],
+)  # fmt: skip
+def test_an_endpoint_that_is_no_url_is_refused_with_one_that_is(environment: Environment, endpoint: str) -> None:
+    told = environment.refusal(TRACING__ENDPOINT=endpoint)
+    assert told == "REALTIME_TRACING__ENDPOINT: must be a URL such as http://collector:4318"
+
+
+def test_a_password_in_the_endpoint_is_refused_without_being_told(environment: Environment) -> None:
+    told = environment.refusal(TRACING__ENDPOINT="http://user:hunter2@collector:4318")
+    assert "headers" in told
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize("ratio", ["-0.1", "1.1", "nan", "inf", "half"])
+def test_a_part_is_between_none_and_all(environment: Environment, ratio: str) -> None:
+    assert environment.refusal(TRACING__SAMPLING_RATIO=ratio).startswith("REALTIME_TRACING__SAMPLING_RATIO: ")
+
+
+@pytest.mark.parametrize("headers", ["api-key", "=x", "a b=c", "a=b\nc: d", "a=\u00e9"])
+def test_headers_that_are_none_are_refused_without_being_told(environment: Environment, headers: str) -> None:
+    told = environment.refusal(TRACING__HEADERS=headers)
+    assert told == "REALTIME_TRACING__HEADERS: must look like name=value,name=value"

@@ -2,10 +2,10 @@
 
 import platform
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 import realtime
-from realtime.telemetry.counting import QuickHistogram
+from realtime.telemetry.counting import QuickHistogram, start_at_zero
 from realtime.telemetry.declared.buckets import STALL_BUCKETS_SECONDS
 
 
@@ -29,3 +29,10 @@ class ProcessMetrics:
             "realtime_build_info", "1, with what runs here as labels.", ["version", "python"], registry=registry
         )
         self.build_info.labels(realtime.__version__, platform.python_version()).set(1)
+        self.trace_spans_dropped = Counter(
+            "realtime_trace_spans_dropped_total",
+            "Spans that no collector has, by reason: queue_full (it is too slow), export_failed, at_end (of the pod).",
+            ["reason"],
+            registry=registry,
+        )
+        start_at_zero(self.trace_spans_dropped, ["at_end", "export_failed", "queue_full"])

@@ -12,16 +12,23 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from realtime.errors import DependencyError, Draining, RealtimeError
 from realtime.gateway.attachment import Attachment
 from realtime.gateway.gateway import Gateway, describe
-from realtime.gateway.returning import read_return
+from realtime.gateway.returning import Return, read_return
 from realtime.gateway.tokens import Credentials
 from realtime.protocol.disconnects import SERVER_DRAINING, TRY_AGAIN
 from realtime.telemetry.metrics import Metrics
+from realtime.telemetry.tracing import NO_TRACING, Kind, Span, Tracing
 from realtime.transports.socketio.local import DEFAULT_NAMESPACE
 
 log = structlog.get_logger(__name__)
 
 
-def register_handlers(server: socketio.AsyncServer, gateway: Gateway, attachment: Attachment, metrics: Metrics) -> None:
+def register_handlers(
+    server: socketio.AsyncServer,
+    gateway: Gateway,
+    attachment: Attachment,
+    metrics: Metrics,
+    tracing: Tracing = NO_TRACING,
+) -> None:
     """Connect python-socketio's events to the gateway."""
 
     def is_only_named_so(sid: str) -> bool:
@@ -32,22 +39,41 @@ def register_handlers(server: socketio.AsyncServer, gateway: Gateway, attachment
     async def on_connect(sid: str, environ: Any = None, auth: Any = None, *more: Any) -> dict[str, Any] | None:
         if is_only_named_so(sid):
             return await on_command("connect", sid, environ, auth, *more)
+        # Of a stranger's header only the name is taken: it must not decide what is traced.
+        with tracing.begin("connect", Kind.SERVER, linked=environ.get("HTTP_TRACEPARENT")) as span:
+            try:
+                await admit(sid, span, read_credentials(environ, auth), read_return(auth))
+            finally:
+                span.end()
+        return None
+
+    async def admit(sid: str, span: Span, credentials: Credentials, returning: Return) -> None:
         try:
-            session = await gateway.connect(sid, read_credentials(environ, auth), read_return(auth))
+            session = await gateway.connect(sid, credentials, returning)
         except (DependencyError, Draining) as error:
+            span.fail(error.code)
             # A client that is refused does not come back by itself; one whose connection closes does.
             log.info("sent_to_try_again", error=str(error))
             await attachment.close(sid, SERVER_DRAINING if isinstance(error, Draining) else TRY_AGAIN)
             raise Refused(str(error), describe(error)) from None
         except asyncio.CancelledError:
             # python-socketio takes a handler that is cancelled for one that agrees, and would say so to the client.
+            span.fail("cancelled")
             await attachment.close(sid, TRY_AGAIN)
             raise Refused(TRY_AGAIN.message) from None
         except RealtimeError as error:
             # The client's `connect_error` has `message`, and the rest in `data`.
+            span.describe({"realtime.outcome": error.code})
             raise Refused(str(error), describe(error)) from None
         server.manager.may_return(sid, session.pid)
-        return None
+        span.describe(
+            {
+                "realtime.outcome": "accepted",
+                "realtime.transport": attachment.transport(sid),
+                "realtime.recovered": session.recovered,
+                "realtime.missed": 0 if session.catch_up is None else len(session.catch_up.missed),
+            }
+        )
 
     async def on_disconnect(sid: str, *arguments: Any) -> dict[str, Any] | None:
         if is_only_named_so(sid):

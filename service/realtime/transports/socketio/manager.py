@@ -19,6 +19,7 @@ from realtime.broker.base import Broker, Delivery
 from realtime.clock import Clock
 from realtime.errors import RedisUnavailable
 from realtime.telemetry.metrics import Metrics
+from realtime.telemetry.tracing import NO_TRACING, Tracing
 from realtime.transports.engineio import frames
 from realtime.transports.engineio.packets import text_frame
 from realtime.transports.socketio.hold import Held
@@ -41,6 +42,7 @@ from realtime.transports.socketio.signals import (
     placed_packet,
     split_packet,
 )
+from realtime.transports.socketio.traces import trace_delivery
 
 log = structlog.get_logger(__name__)
 
@@ -64,12 +66,15 @@ class BrokerManager(LocalManager):
     emits raise `RedisUnavailable`. Callbacks are for one session, as python-socketio documents.
     """
 
-    def __init__(self, broker: Broker, pod_id: str, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, broker: Broker, pod_id: str, clock: Clock, metrics: Metrics, tracing: Tracing = NO_TRACING
+    ) -> None:
         super().__init__()
         self._broker = broker
         self._pod_id = pod_id
         self._clock = clock
         self._metrics = metrics
+        self._tracing = tracing
         self._awaited_acks: OrderedDict[int, Callback] = OrderedDict()
         self._ack_ids = itertools.count(1)
         self._own_emits_under_way = 0
@@ -121,6 +126,8 @@ class BrokerManager(LocalManager):
             if heard:
                 written += heard
                 self._metrics.delivery_latency.observe(max(0.0, (now_ms - delivery.occurred_ms) / 1_000))
+                if delivery.traceparent is not None:
+                    trace_delivery(self._tracing, delivery.room, delivery.traceparent, heard)
         self._metrics.deliveries.inc(written)
 
     def on_gap(self, rooms: Collection[str]) -> None:
