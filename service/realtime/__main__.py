@@ -88,6 +88,16 @@ def token(
 
 
 @cli.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: one document.")] = False,
+) -> None:
+    """Look at settings, Kafka, Redis, tokens, clocks and this machine; say what to mend, and exit 1 if it must be."""
+    from realtime.doctor.commands import run_doctor
+
+    raise SystemExit(run_doctor(as_document=as_json))
+
+
+@cli.command()
 def docs(folder: Path = Path("docs")) -> None:
     """Generate the reference pages of settings and metrics from the code."""
     from realtime.reference import write_pages

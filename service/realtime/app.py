@@ -32,7 +32,7 @@ from realtime.redis.keys import Keys
 from realtime.resilience.breaker import make_breakers
 from realtime.resumption.redis import RedisResumableSessions
 from realtime.routing.routes import Router
-from realtime.server import make_server, settle_memory
+from realtime.server import STRANGERS, make_server, settle_memory
 from realtime.settings import Role, Settings
 from realtime.telemetry.metrics import Metrics
 from realtime.telemetry.start_tracing import start_tracing
@@ -48,8 +48,6 @@ log = structlog.get_logger(__name__)
 
 # A pod that misses this many reports is taken for gone.
 REPORTS_PER_LEASE: Final = 3
-# Connections beside the sessions that a pod may hold: of clients that have not said yet who they are.
-STRANGERS: Final = 5_000
 
 
 class Pod:

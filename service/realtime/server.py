@@ -14,6 +14,8 @@ from realtime.settings import HttpSettings
 
 # Pending TCP connections; a rolling restart sends thousands at once.
 BACKLOG = 4_096
+# Connections beside the sessions that a pod may hold: of clients that have not said yet who they are.
+STRANGERS = 5_000
 # What is still open after a drain is cut after this.
 CUT_AFTER_SECONDS = 2
 

@@ -76,7 +76,9 @@ class ApacheKafka(Child):
     title = f"Apache Kafka {VERSION}"
     keeps_data = True
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *more: str) -> None:
+        """`more` are further lines of its server.properties."""
+        self._more = more
         self.port = free_port()
         self.bootstrap_servers = f"127.0.0.1:{self.port}"
         self.behind_port, self.proxy_port = free_port(), free_port()
@@ -89,6 +91,8 @@ class ApacheKafka(Child):
         if not self._data.exists():
             shutil.copytree(distribution() / "storage", self._data)
             _write_properties(self._properties, self._data, self.port, free_port(), self.behind_port, self.proxy_port)
+            with self._properties.open("a") as properties:
+                properties.writelines(f"{line}\n" for line in self._more)
         await super().start()
 
     async def is_ready(self) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -17,13 +17,12 @@ from aiokafka.structs import ConsumerRecord
 from realtime.dead_letters.errors import CommandFailed
 from realtime.dead_letters.filters import Filter
 from realtime.dead_letters.letter import Letter, Origin, Replayed, read_letter, read_replayed
-from realtime.intake.connection import make_admin, make_reader
+from realtime.intake.connection import make_admin, make_reader, stop_quietly
 from realtime.settings import KafkaSettings
 
 CLIENT_ID: Final = "realtime-dead-letters"
 FETCH_TIMEOUT_MS: Final = 500
 RECORDS_A_FETCH: Final = 2_000
-STOP_SECONDS: Final = 5.0
 MAX_BYTES: Final = "max.message.bytes"
 
 
@@ -156,17 +155,6 @@ def kafka_errors(settings: KafkaSettings) -> Iterator[None]:
         yield
     except (KafkaError, OSError) as error:
         raise CommandFailed(f"Kafka at {settings.bootstrap_servers} is away, or refuses: {error!r}") from error
-
-
-async def stop_quietly(stopping: Coroutine[None, None, None]) -> None:
-    """Stop a client; what goes wrong has been told already, or does not matter any more.
-
-    As a task of its own: aiokafka may raise CancelledError, which is its own tasks' and not ours.
-    """
-    task = asyncio.ensure_future(stopping)
-    await asyncio.wait({task}, timeout=STOP_SECONDS)
-    if not task.cancel() and not task.cancelled():
-        task.exception()
 
 
 async def _look_at_topics(settings: KafkaSettings) -> tuple[dict[str, int], dict[str, int]]:

@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from realtime.dead_letters.archive import CLIENT_ID, Archive, Found, kafka_errors, stop_quietly
+from realtime.dead_letters.archive import CLIENT_ID, Archive, Found, kafka_errors
 from realtime.dead_letters.errors import CommandFailed
 from realtime.dead_letters.letter import Letter, Origin, headers_for_replay, replayed_headers, their_headers
-from realtime.intake.connection import make_transactional_producer, max_request_bytes
+from realtime.intake.connection import make_transactional_producer, max_request_bytes, stop_quietly
 from realtime.intake.dead_letter import writable_value
 from realtime.settings import KafkaSettings
 

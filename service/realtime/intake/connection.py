@@ -2,16 +2,20 @@
 
 import asyncio
 import ssl
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from realtime.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
+
+STOP_QUIETLY_SECONDS: Final = 5.0
 
 
 def make_consumer(settings: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
@@ -71,6 +75,22 @@ def make_transactional_producer(settings: KafkaSettings, client_id: str, transac
 def make_admin(settings: KafkaSettings, client_id: str) -> AIOKafkaAdminClient:
     """Make the client that asks about topics, and creates the dead-letter topic."""
     return AIOKafkaAdminClient(**_common(settings, client_id))
+
+
+def make_client(settings: KafkaSettings, client_id: str) -> AIOKafkaClient:
+    """Make what sends single requests, for who asks what the others have no questions for."""
+    return AIOKafkaClient(**_common(settings, client_id))
+
+
+async def stop_quietly(stopping: Coroutine[None, None, None]) -> None:
+    """Stop a client; what goes wrong has been told already, or does not matter any more.
+
+    As a task of its own: aiokafka may raise CancelledError, which is its own tasks' and not ours.
+    """
+    task = asyncio.ensure_future(stopping)
+    await asyncio.wait({task}, timeout=STOP_QUIETLY_SECONDS)
+    if not task.cancel() and not task.cancelled():
+        task.exception()
 
 
 async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer, timeout_seconds: float) -> None:

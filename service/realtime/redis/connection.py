@@ -72,6 +72,14 @@ def connect_shards(settings: RedisSettings) -> tuple[Redis, ...]:
             return tuple(_connect_primary(SlotPrimaries(cluster, slot), options) for slot in slots)
 
 
+def connect_hosts(settings: RedisSettings) -> dict[str, Redis]:
+    """Make a client for each host that the URL names, where these are sentinels: by address, `host:port`."""
+    address = settings.address
+    if address.topology is not Topology.SENTINEL:
+        return {}
+    return {f"{host}:{port}": Redis(host=host, port=port, **_asking(settings)) for host, port in address.hosts}
+
+
 def _connect_primary(primaries: Primaries, options: Mapping[str, Any]) -> Redis:
     others = {name: value for name, value in options.items() if name not in {"host", "port", "connection_class"}}
     kind = TlsPrimaryConnection if options.get("connection_class") is SSLConnection else PrimaryConnection

@@ -1,7 +1,7 @@
 """Settings, read once at start from the environment, and handed out section by section."""
 
 from realtime.settings.clients import AuthSettings, DrainSettings, HttpSettings, LimitSettings, SocketSettings
-from realtime.settings.environment import load_kafka_settings, load_settings
+from realtime.settings.environment import Sections, load_kafka_settings, load_sections, load_settings
 from realtime.settings.kafka import KafkaSettings, TopicSettings
 from realtime.settings.recovery import HistorySettings, OfflineSettings, PresenceSettings, RecoverySettings
 from realtime.settings.redis import RedisSettings
@@ -33,6 +33,7 @@ __all__ = [
     "RedisUrl",
     "Role",
     "RoutingSettings",
+    "Sections",
     "Settings",
     "SocketSettings",
     "StatsSettings",
@@ -40,5 +41,6 @@ __all__ = [
     "Topology",
     "TracingSettings",
     "load_kafka_settings",
+    "load_sections",
     "load_settings",
 ]

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -11,7 +12,10 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from realtime.errors import ConfigurationError
+from realtime.settings.clients import AuthSettings, HttpSettings, LimitSettings, SocketSettings
 from realtime.settings.kafka import KafkaSettings
+from realtime.settings.redis import RedisSettings
+from realtime.settings.section import Section
 from realtime.settings.sections import Settings
 
 PREFIX = "REALTIME_"
@@ -35,6 +39,46 @@ def load_settings() -> Settings:
 def load_kafka_settings() -> KafkaSettings:
     """Read what it takes to reach Kafka, for commands that need nothing else. Raises as `load_settings` does."""
     return _load(_OfKafka, {}).kafka
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """Those sections that can be read by themselves, whatever is wrong with the others."""
+
+    auth: AuthSettings | None
+    http: HttpSettings | None
+    kafka: KafkaSettings | None
+    redis: RedisSettings | None
+    sockets: SocketSettings | None
+    limits: LimitSettings | None
+
+
+def load_sections() -> Sections:
+    """Read what can be read, for who looks for what is wrong; raises nothing."""
+    return Sections(
+        _load_section("auth", AuthSettings),
+        _load_section("http", HttpSettings),
+        _load_section("kafka", KafkaSettings),
+        _load_section("redis", RedisSettings),
+        _load_section("sockets", SocketSettings),
+        _load_section("limits", LimitSettings),
+    )
+
+
+OneSection = TypeVar("OneSection", bound=Section)
+
+
+def _load_section(name: str, section: type[OneSection]) -> OneSection | None:
+    # The same source as all settings have, asked for one section.
+    config = SettingsConfigDict(**{**Settings.model_config, "extra": "ignore"})
+    fields = {"model_config": config, "__annotations__": {name: section}}
+    model: type[BaseSettings] = type(name, (BaseSettings,), fields)
+    try:
+        loaded = model.model_validate({name: {}})
+    except ValidationError:
+        return None
+    found: OneSection = getattr(loaded, name)
+    return found
 
 
 Loaded = TypeVar("Loaded", bound=BaseSettings)
