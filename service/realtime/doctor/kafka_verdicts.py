@@ -56,7 +56,7 @@ class KafkaVerdicts:
                 f"kafka-topics.sh {self._at} --alter --topic {topic.name} --partitions {wanted}"
                 "  (keys move: let the topic run empty first where their order matters)"
             )
-            findings.append(KAFKA.warn(subject, f"{count} partition{'s' * (count > 1)}: {why}", mend))
+            findings.append(KAFKA.warn(subject, f"{_counted(count, 'partition')}: {why}", mend))
         findings += self._judge_sizes(topic, subject)
         return findings or [KAFKA.ok(subject, self._in_short(topic))]
 
@@ -95,7 +95,9 @@ class KafkaVerdicts:
             told = f"replicas of {topic.lagging} partitions are not in sync"
             findings.append(KAFKA.warn(subject, told, f"see those brokers' logs; {self._describe(topic.name)}"))
         in_sync = _number(topic, "min.insync.replicas")
-        if topic.replicas == 1:
+        if topic.replicas == 1 and self._brokers == 1:
+            pass  # there can be no other, as is told of the brokers
+        elif topic.replicas == 1:
             told = "1 replica: what its broker loses is lost"
             mend = (
                 "kafka-reassign-partitions.sh, to three replicas (Kafka's documentation: Increasing replication factor)"
@@ -140,7 +142,7 @@ class KafkaVerdicts:
             return KAFKA.fail(subject, told, f"REALTIME_KAFKA__GROUP_ID must be ours alone; {describe}")
         if not group.members:
             return KAFKA.ok(subject, "no pod is in it now")
-        return KAFKA.ok(subject, f"{group.members} member{'s' * (group.members > 1)}, {group.state.lower()}")
+        return KAFKA.ok(subject, f"{_counted(group.members, 'member')}, {group.state.lower()}")
 
     def judge_lag(
         self,
@@ -168,8 +170,8 @@ class KafkaVerdicts:
 
     def _in_short(self, topic: Topic) -> str:
         in_sync = topic.configs.get("min.insync.replicas")
-        replicas = f"{topic.replicas} replicas" + (f", {in_sync} in sync at least" if in_sync else "")
-        return f"{len(topic.leaders)} partitions, {replicas}"
+        told = f"{_counted(len(topic.leaders), 'partition')}, {_counted(topic.replicas, 'replica')}"
+        return told + (f", {in_sync} in sync at least" if in_sync else "")
 
     def _create(self, name: str, partitions: int) -> str:
         replicas = max(1, min(REPLICAS, self._brokers))
@@ -187,6 +189,10 @@ class KafkaVerdicts:
     def _allow(self, operations: str, resource: str) -> str:
         user = self._settings.sasl_username or "<user>"
         return f"kafka-acls.sh {self._at} --add --allow-principal User:{user} {operations} {resource}"
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def _number(topic: Topic, config: str) -> int | None:

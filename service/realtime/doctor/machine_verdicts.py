@@ -11,8 +11,8 @@ OLDEST: Final = (3, 11)
 # Connections to Redis and Kafka, files, the loop's own; a pod at rest has some sixty.
 OTHER_DESCRIPTORS: Final = 200
 # Measured, see docs/doctor.md: a pod at rest, and what each websocket with an identity and its rooms adds to it.
-POD_BYTES: Final = 110 * 1_048_576
-SESSION_BYTES: Final = 12 * 1_024
+POD_BYTES: Final = 104 * 1_048_576
+SESSION_BYTES: Final = 8_300
 ROOM_LEFT: Final = 0.8
 LATE_MS: Final = 20.0
 TOO_LATE_MS: Final = 200.0
