@@ -15,6 +15,7 @@
     │  ├─ Forbidden               known, but not allowed
     │  ├─ RateLimited             slower
     │  ├─ LimitExceeded           as many as you may have
+    │  │  └─ TooManyForNow        some of them may be gone already; come back
     │  └─ InvalidCommand          unknown, or its payload breaks the contract
     └─ Draining                   come back elsewhere
 
@@ -128,6 +129,13 @@ class LimitExceeded(ClientError):
 
     code = "limit_exceeded"
     http_status = 429
+
+
+class TooManyForNow(LimitExceeded):
+    """Counting what other pods hold, and that may be gone already: the client comes back, and is counted anew."""
+
+    code = "too_many_for_now"
+    retryable = True
 
 
 class InvalidCommand(ClientError):

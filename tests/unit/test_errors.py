@@ -15,7 +15,7 @@ ALL = below(RealtimeError)
 
 def test_codes_are_stable_names_and_each_is_used_once() -> None:
     codes = [error.code for error in ALL]
-    assert len(set(codes)) == len(codes) == 16
+    assert len(set(codes)) == len(codes) == 17
     assert all(code.replace("_", "").isalpha() and code.islower() for code in codes)
 
 

@@ -66,10 +66,11 @@ class Gateway:
     async def connect(self, session_id: str, credentials: Credentials, returning: Return) -> Session:
         """Authenticate, admit, and find out what was missed.
 
-        Raises `ClientError`, which the client is told, or `Draining` or `DependencyError`: then it should come back.
+        Raises `ClientError`, which the client is told, or `Draining`, `DependencyError` or `TooManyForNow`: then it
+        should come back.
         """
         try:
-            session = self._admit(session_id, credentials)
+            session = self._admit(session_id, credentials, returning)
             await self._recovery.wait_for_turn(session, returning)
             try:
                 # That a pod is slow says nothing of Redis, so the time limit is outside.
@@ -79,20 +80,21 @@ class Gateway:
             except TimeoutError:
                 raise RedisUnavailable("a client's rooms could not be joined in time") from None
         except BaseException as error:
-            self._sessions.remove(session_id)
+            if (refused := self._sessions.remove(session_id)) is not None:
+                self._recovery.end_turn(refused)
             if isinstance(error, RealtimeError):
                 self._metrics.connects.labels(error.code).inc()
             raise
         self._metrics.connects.labels("accepted").inc()
         return session
 
-    def _admit(self, session_id: str, credentials: Credentials) -> Session:
+    def _admit(self, session_id: str, credentials: Credentials, returning: Return) -> Session:
         identity = self._verifier.identify(credentials)
         bucket = TokenBucket(
             self._limits.commands_per_second, self._limits.commands_burst, self._clock.monotonic_seconds()
         )
         session = Session(session_id, identity, self._clock.wall_ms(), bucket)
-        self._sessions.admit(session)
+        self._sessions.admit(session, returning.pid)
         return session
 
     async def welcome(self, session_id: str) -> None:

@@ -5,19 +5,20 @@ histories what came before, and then what was kept; between the two nothing is l
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import structlog
 
-from realtime.broker.base import Broker, Delivery, Gap, Missed
+from realtime.broker.base import Broker, Gap, Missed
 from realtime.broker.place import Cursor, Place, Places
 from realtime.clock import iso_utc
-from realtime.errors import LimitExceeded, RedisUnavailable
+from realtime.errors import RedisUnavailable, TooManyForNow
 from realtime.gateway.access import may_hear
 from realtime.gateway.attachment import Attachment
+from realtime.gateway.places import each_once, earlier, has_heard, just_before, own_rooms, place_of, what_to_read
 from realtime.gateway.returning import Return
 from realtime.gateway.session import CatchUp, Session
 from realtime.gateway.turns import Turns
@@ -81,29 +82,38 @@ class Recovery:
         if returning.is_one:
             session.turn = await self._turns.take()
             if not self._attachment.is_there(session.id):
-                _end_turn(session)
                 raise RedisUnavailable("its client has gone while others had their turn")
+
+    def end_turn(self, session: Session) -> None:
+        """Let the next one find out what it missed; to be called whatever has become of a session that has waited."""
+        if session.turn is not None:
+            session.turn.end()
+            session.turn = None
 
     async def prepare(self, session: Session, returning: Return) -> None:
         """Take a session into its rooms, held, and find out what it missed; nothing has been told to the client yet.
 
-        Raises `LimitExceeded`, `RedisUnavailable`, or `TimeoutError`; then it was never here.
+        Raises `TooManyForNow`, `RedisUnavailable`, or `TimeoutError`; then it was never here.
         """
         self._attachment.hold(session.id)
         before, reason = await self._find(session, returning)
         own = user_room(session.user_id)
         rooms = {own} if before is None else {own, *before.rooms}
+        so_far = self._broker.told()
         try:
             await self._attachment.join(session.id, rooms)
-            away_since = await self._arrive(session)
-            after = _what_to_read(session, before, returning, away_since)
+            away_since = await self._arrive(session, before)
+            after = what_to_read(session, before, returning, away_since)
             if before is None and returning.goes_by_places:
                 session.orders_owed = returning.cursor
-            catch_up = await self._recover(session, after) if after else await self._greet(session, away_since)
+            if after:
+                catch_up = await self._recover(session, after)
+            else:
+                catch_up = await self._greet(session, away_since, so_far or self._broker.told())
             session.recovered = bool(after) and reason is None and catch_up.reason is None
             # That what came to the user cannot be had either is the graver.
             catch_up.reason = catch_up.reason or reason
-            session.rooms = {own: _place_of(self._broker.told_in(own), catch_up.start)}
+            session.rooms = {own: place_of(self._broker.told_in(own), catch_up.start)}
             if session.recovered and before is not None:
                 session.rooms |= before.rooms
             for room in rooms - session.rooms.keys():
@@ -115,7 +125,6 @@ class Recovery:
             for pid in (session.pid, returning.pid):
                 if pid is not None:
                     self._resumables.release(pid, session.id)  # Redis may have been told all the same
-            _end_turn(session)
             raise
         if returning.is_one:
             self._metrics.recoveries.labels("recovered" if session.recovered else catch_up.reason or "partly").inc()
@@ -132,7 +141,7 @@ class Recovery:
             return None, FORBIDDEN_ROOM
         return before, None
 
-    async def _arrive(self, session: Session) -> Place | None:
+    async def _arrive(self, session: Session, before: ResumableSession | None) -> Place | None:
         device = Device(
             device_id=session.id,
             user_id=session.user_id,
@@ -141,8 +150,9 @@ class Recovery:
             connected_at=iso_utc(session.connected_at_ms),
         )
         arrival = await self._presence.arrive(device)
-        if arrival.devices > self._max_sessions_per_user:
-            raise LimitExceeded(f"A user may have {self._max_sessions_per_user} sessions.")
+        # The session that it takes over may be counted still.
+        if arrival.devices - (before is not None) > self._max_sessions_per_user:
+            raise TooManyForNow(f"A user may have {self._max_sessions_per_user} sessions.")
         session.was_away = arrival.was_away
         return arrival.away_since
 
@@ -152,11 +162,11 @@ class Recovery:
             return await self._catch_up(missed, after)
         log.info("not_recovered", reason=missed.gap, rooms=len(after))
         # What other rooms show can be asked for anew; what was meant for the user alone comes if it can be had.
-        own = {room: cursor for room, cursor in after.items() if room in _own_rooms(session)}
+        own = {room: cursor for room, cursor in after.items() if room in own_rooms(session)}
         missed_own = await self._read(session, own)
         if missed_own.gap is not None:
-            missed_own = await self._newest(session, next(iter(own.values()), None))
-            own = dict.fromkeys(own, _just_before(missed_own))
+            missed_own = await self._newest(own, next(iter(own.values()), None))
+            own = dict.fromkeys(own, just_before(missed_own))
         return await self._catch_up(missed_own, own, reason=missed.gap)
 
     async def _read(self, session: Session, after: Mapping[str, Cursor]) -> Missed:
@@ -164,22 +174,22 @@ class Recovery:
         session.turn = session.turn or await self._turns.take()
         return await self._broker.missed(after, self._max_messages)
 
-    async def _greet(self, session: Session, away_since: Place | None) -> CatchUp:
+    async def _greet(self, session: Session, away_since: Place | None, so_far: Cursor) -> CatchUp:
+        """`so_far`: how far the pod had been told before it joined; what came since is kept for the session."""
         if not session.was_away:
-            told = self._broker.told()
-            return CatchUp(told, told)
+            return CatchUp(so_far, so_far)
         after = None if away_since is None else Cursor([away_since])
-        newest = await self._newest(session, after)
-        return await self._catch_up(newest, dict.fromkeys(_own_rooms(session), _just_before(newest)))
+        newest = await self._newest(own_rooms(session), after)
+        return await self._catch_up(newest, dict.fromkeys(own_rooms(session), just_before(newest)))
 
-    async def _newest(self, session: Session, after: Cursor | None) -> Missed:
+    async def _newest(self, rooms: Collection[str], after: Cursor | None) -> Missed:
         offline = self._offline
-        return await self._broker.newest(_own_rooms(session), after, offline.max_messages, offline.max_age_seconds)
+        return await self._broker.newest(rooms, after, offline.max_messages, offline.max_age_seconds)
 
     async def _catch_up(self, missed: Missed, after: Mapping[str, Cursor], *, reason: str | None = None) -> CatchUp:
         await self._broker.until_told(missed.up_to)
-        deliveries = _each_once(missed.deliveries)
-        return CatchUp(_just_before(missed), missed.up_to, deliveries, after, reason, missed.gap is Gap.TOO_MANY)
+        deliveries = each_once(missed.deliveries)
+        return CatchUp(just_before(missed), missed.up_to, deliveries, after, reason, missed.gap is Gap.TOO_MANY)
 
     # -- sessions that clients come back to -------------------------------------------------------------------------
 
@@ -223,7 +233,7 @@ class Recovery:
         so_far = self._broker.told()
         orders = orders_room(session.user_id)
         if session.orders_owed is not None and orders in rooms:
-            since = _earlier(since, session.orders_owed)
+            since = earlier(since, session.orders_owed)
         if since is not None:
             session.told_before = session.told_before or self._broker.told_in(user_room(session.user_id))
             self._attachment.hold(session.id)
@@ -242,7 +252,7 @@ class Recovery:
         if session.catch_up is None:
             await self.keep_rooms(session)
         elif since is not None and session.catch_up.reason is None:
-            session.rooms |= {room: _place_of(session.rooms[room], since) for room in rooms}
+            session.rooms |= {room: place_of(session.rooms[room], since) for room in rooms}
 
     async def _recover_since(self, session: Session, after: Mapping[str, Cursor], so_far: Cursor) -> CatchUp:
         missed = await self._read(session, after)
@@ -251,7 +261,7 @@ class Recovery:
             return CatchUp(so_far, Cursor(), reason=missed.gap)
         await self._broker.until_told(missed.up_to)
         self._metrics.recoveries.labels("recovered").inc()
-        unheard = [delivery for delivery in _each_once(missed.deliveries) if not _has_heard(session, delivery)]
+        unheard = [delivery for delivery in each_once(missed.deliveries) if not has_heard(session, delivery)]
         return CatchUp(so_far, missed.up_to, unheard, after)
 
     # -- telling, and leaving ---------------------------------------------------------------------------------------
@@ -271,7 +281,7 @@ class Recovery:
                 session.id, catch_up.missed, places
             ) and await self._attachment.release(session.id, catch_up.missed, catch_up.rooms, catch_up.up_to)
         finally:
-            _end_turn(session)
+            self.end_turn(session)
         if not is_heard:
             return
         self._metrics.missed_messages.inc(len(catch_up.missed))
@@ -289,7 +299,7 @@ class Recovery:
 
     def ended(self, session: Session, reason: str) -> None:
         """Note that a session that was prepared is gone."""
-        _end_turn(session)
+        self.end_turn(session)
         self._presence.leave(session.id, self._heard_up_to(session, reason) if session.is_welcome else None)
         if session.pid is not None:
             self._resumables.release(session.pid, session.id)
@@ -302,79 +312,6 @@ class Recovery:
         since = session.rooms[own]
         answered = told.offset - int(self._unanswered_seconds * 1_000_000)
         return Place(told.epoch, max(answered, since.offset if since.epoch == told.epoch else 0, 0))
-
-
-def _end_turn(session: Session) -> None:
-    if session.turn is not None:
-        session.turn.end()
-        session.turn = None
-
-
-def _has_heard(session: Session, delivery: Delivery) -> bool:
-    """Whether a message came to the session by another of its rooms, or at its welcome."""
-    if session.told_at_welcome is not None and session.told_at_welcome.tells(delivery):
-        return True
-    places = [session.rooms[room] for room in delivery.except_rooms if room in session.rooms]
-    return any(place.epoch == delivery.epoch and place.offset < delivery.offset for place in places)
-
-
-def _own_rooms(session: Session) -> tuple[str, str]:
-    """What came there for an absent user waits."""
-    return user_room(session.user_id), orders_room(session.user_id)
-
-
-def _what_to_read(
-    session: Session, before: ResumableSession | None, returning: Return, away_since: Place | None
-) -> dict[str, Cursor]:
-    """Rooms that a client knows up to some place, and these places; empty: it comes as if for the first time."""
-    cursor = returning.cursor
-    if before is not None:
-        after = {room: _later(cursor, place) for room, place in before.rooms.items()}
-        if session.was_away and (cursor is not None or away_since is not None):
-            # What came for an absent user comes with the first device, whether that had joined the room or not.
-            after.setdefault(orders_room(session.user_id), _later(cursor, away_since))
-        return after
-    if cursor is None:
-        return {}
-    # All behind its own place, even what another device was told. Who goes by places asks for its orders itself,
-    # perhaps with an older place than this; told of them now, it would hear the older ones behind the newer.
-    is_told_orders = session.was_away and not returning.goes_by_places
-    return dict.fromkeys(_own_rooms(session) if is_told_orders else [user_room(session.user_id)], cursor)
-
-
-def _earlier(cursor: Cursor | None, other: Cursor) -> Cursor:
-    """The earlier of both in each order; what only one of them knows is that one's."""
-    offsets = dict(other)
-    for epoch, offset in cursor or ():
-        offsets[epoch] = min(offset, offsets.get(epoch, offset))
-    return Cursor(Place(epoch, offset) for epoch, offset in offsets.items())
-
-
-def _later(cursor: Cursor | None, place: Place | None) -> Cursor:
-    """The later of both; of two epochs, the cursor, for that is what the client has."""
-    if place is None or cursor is None:
-        return cursor or Cursor([place] if place is not None else [])
-    offset = cursor.in_epoch(place.epoch)
-    if offset is None or offset >= place.offset:
-        return cursor
-    return Cursor(place if place.epoch == other.epoch else other for other in cursor)
-
-
-def _each_once(deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
-    """A message that went to several of the rooms, by the first of them."""
-    return list({(d.epoch, d.offset): d for d in reversed(deliveries)}.values())[::-1]
-
-
-def _just_before(missed: Missed) -> Cursor:
-    """Up to where all is known to who has none of what was missed yet."""
-    first = {delivery.epoch: delivery.offset - 1 for delivery in reversed(missed.deliveries)}
-    return Cursor(Place(epoch, first.get(epoch, offset)) for epoch, offset in missed.up_to)
-
-
-def _place_of(place: Place, cursor: Cursor) -> Place:
-    """The cursor's place in the same order; the place itself if it has none."""
-    offset = cursor.in_epoch(place.epoch)
-    return place if offset is None else Place(place.epoch, offset)
 
 
 def _resumable(session: Session) -> ResumableSession:

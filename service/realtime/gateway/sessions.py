@@ -43,13 +43,17 @@ class Sessions:
         """A user's sessions, the oldest first."""
         return list(self._by_user.get(user_id, {}).values())
 
-    def admit(self, session: Session) -> None:
-        """Take a session in. Raises `Draining` or `LimitExceeded`."""
+    def admit(self, session: Session, pid: str | None = None) -> None:
+        """Take a session in. Raises `Draining` or `LimitExceeded`.
+
+        `pid`: of the session that it comes back to; that one does not count, its connection is about to be closed.
+        """
         if self.is_draining:
             raise Draining("This server is leaving; come back to another one.")
         if len(self._by_id) >= self._limits.sessions_per_pod:
             raise LimitExceeded("This server holds as many sessions as it may.")
-        if len(self._by_user.get(session.user_id, ())) >= self._limits.sessions_per_user:
+        others = self._by_user.get(session.user_id, {}).values()
+        if sum(other.pid is None or other.pid != pid for other in others) >= self._limits.sessions_per_user:
             raise LimitExceeded(f"A user may have {self._limits.sessions_per_user} sessions here.")
         self._by_id[session.id] = session
         self._by_user.setdefault(session.user_id, {})[session.id] = session

@@ -126,7 +126,11 @@ class LimitSettings(Section):
         200, description="Commands refused in a row for their rate before the session is closed."
     )
     rooms_per_session: PositiveInt = Field(200, description="Rooms a session may be in.")
-    sessions_per_user: PositiveInt = Field(20, description="Sessions of one user on one pod.")
+    sessions_per_user: PositiveInt = Field(
+        20,
+        description="Sessions of one user. One more on the same pod is refused; with those of other pods, which may be"
+        " gone already, it is sent to try again.",
+    )
     sessions_per_pod: PositiveInt = Field(50_000, description="Sessions on one pod.")
     # Each costs a pod about 2.5 ms of a core, with its token, rooms, presence and recovery: this is half of a core. A
     # small burst is enough, since more wait for their turn, and keeps those who are there already served meanwhile; see

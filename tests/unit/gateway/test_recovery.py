@@ -1,14 +1,14 @@
 """Whatever fails on the way back, nothing is lost, nothing stays behind, and the next try finds all of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import pytest
 
 from realtime.broker.base import Publication
 from realtime.broker.place import Cursor
-from realtime.errors import LimitExceeded, RedisUnavailable
+from realtime.errors import LimitExceeded, RedisUnavailable, TooManyForNow
 from realtime.gateway.returning import Return
 from realtime.gateway.turns import Turns
 from unit.counts import count
@@ -115,9 +115,45 @@ async def test_one_device_too_many_takes_nothing_from_the_others() -> None:
         await publish(house, "a")
         await house.connect("s-1", TOKEN)
         house.sessions.remove("s-1")  # it is on another pod, so to speak
-        with pytest.raises(LimitExceeded):
+        with pytest.raises(TooManyForNow) as refused:
             await house.connect("s-2", TOKEN)
+        assert refused.value.retryable  # its pod may have died a moment ago
         assert [device.device_id for device in await house.presence.devices("u-42")] == ["s-1"]
+
+
+async def test_a_session_that_is_taken_over_is_none_too_many() -> None:
+    async with Gatehouse(sessions_per_user=2).running() as house:
+        await house.connect("s-1", TOKEN)
+        for where in ("here", "elsewhere"):
+            await come(house, f"{where}-1", Return(wants_places=True))
+            back = returning(house, f"{where}-1")
+            if where == "elsewhere":
+                house.sessions.remove(f"{where}-1")  # it is on another pod, so to speak
+            session = await house.connect(f"{where}-2", TOKEN, back)
+            assert session.recovered
+            with pytest.raises(LimitExceeded):
+                await house.connect("s-3", TOKEN)
+            house.gateway.disconnected(f"{where}-1", "superseded")
+            house.gateway.disconnected(f"{where}-2", "client disconnect")
+            house.presence.leave(f"{where}-1", None)
+
+
+async def test_a_newcomers_place_lies_before_what_came_while_it_was_taken_in(house: Gatehouse) -> None:
+    await come(house, "another device")
+    joining = house.attachment.join
+
+    async def join_while_news_come(session_id: str, rooms: Collection[str]) -> None:
+        await joining(session_id, rooms)
+        await publish(house, "news")  # kept for it
+
+    house.attachment.join = join_while_news_come  # type: ignore[method-assign]
+    session = await house.connect("s-1", TOKEN, Return(wants_places=True))
+    await house.gateway.welcome("s-1")
+    assert session.pid is not None
+    kept = await house.resumables.find(session.pid)
+    assert kept is not None
+    assert (house.attachment.places[-1], str(kept.rooms["user:u-42"])) == ("memory:0", "memory:0")
+    assert house.hub.offset == 1
 
 
 async def test_a_client_that_goes_before_its_welcome_is_owed_what_waited(house: Gatehouse) -> None:
@@ -196,6 +232,16 @@ async def test_more_than_may_be_missed_is_told_for_it_and_the_newest_come(house:
 
 
 # -- turns ----------------------------------------------------------------------------------------------------------
+
+
+async def test_who_is_sent_away_at_once_keeps_no_turn(house: Gatehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    back = Return(cursor=Cursor.parse("memory:0"))
+    with monkeypatch.context() as patched:
+        breaks_at(patched, house.presence, "arrive", after=False, instead=redis_is_away)
+        async with asyncio.timeout(1):  # less than a turn may last
+            for number in range(20):  # soon nobody is asked any more
+                with pytest.raises(RedisUnavailable):
+                    await house.connect(f"s-{number}", TOKEN, back)
 
 
 async def test_so_many_have_their_turn_and_others_wait_for_theirs() -> None:

@@ -76,6 +76,21 @@ async def test_who_lost_its_session_is_told_its_orders_at_the_welcome_and_not_ag
         assert (answer["recovered"], answer["missed"]) == (True, 0)
 
 
+async def test_after_a_gap_only_what_is_told_at_the_welcome_is_not_told_with_the_rooms() -> None:
+    async with Gatehouse().running() as gatehouse, present(gatehouse):
+        await gatehouse.enter("stays", "42")
+        await happens(gatehouse, "long ago", "news", room="user:42")
+        since = await place(gatehouse)
+        gatehouse.hub.trimmed_up_to["user:42"] = gatehouse.hub.offset + 1
+        await happens(gatehouse, "one")
+        await gatehouse.connect("second", ISSUER.token("42"), Return(wants_places=True, cursor=Cursor.parse(since)))
+        await gatehouse.gateway.welcome("second")
+        assert gatehouse.attachment.sent[-1][2]["reason"] == "history_trimmed"
+        assert told(gatehouse, "second") == []
+        await gatehouse.say("second", "subscribe:orders", {"since": since})
+        assert told(gatehouse, "second") == ["one"]
+
+
 @pytest.mark.parametrize(("cursor", "reason"), [(None, "unknown_session"), ("gone:17", "history_lost")])
 async def test_who_lost_its_session_is_told_when_what_came_to_the_user_is_lost_as_well(
     cursor: str | None, reason: str

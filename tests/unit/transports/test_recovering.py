@@ -9,6 +9,7 @@ import pytest
 
 from parts.waiting import eventually
 from realtime.broker.memory import MemoryHub
+from realtime.presence.base import Arrival, Device
 from realtime.settings import OfflineSettings, RecoverySettings
 from realtime.transports.socketio import hold
 from realtime.transports.socketio.local import TAKEN_CHECK_SECONDS
@@ -234,6 +235,30 @@ async def test_what_comes_meanwhile_comes_behind_what_was_missed(pod: SocketPod)
     await again.hears_all()
     assert again.told == missed + meanwhile
     assert again.welcome["missed"] == len(missed)
+
+
+async def test_who_vanishes_at_its_first_word_is_told_what_came_as_it_was_taken_in(
+    pod: SocketPod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Visitor(pod).come()  # another device, which hears all
+    arrive = pod.presence.arrive
+
+    async def arrive_while_news_come(device: Device) -> Arrival:
+        arrival = await arrive(device)
+        await say(pod, 1, 1)
+        return arrival
+
+    client = Visitor(pod)
+    with monkeypatch.context() as patched:
+        patched.setattr(pod.presence, "arrive", arrive_while_news_come)
+        await client.browser.connect(client.auth)
+        await settle()
+    (connected, *lost) = client.browser.hear_packets()
+    assert len(lost) == 2  # the welcome, and what came
+    client.auth["pid"] = json.loads(connected[1:])["pid"]
+    await client.vanish()
+    again = await client.come_back()
+    assert (again.recovered, again.told) == (True, [1])
 
 
 async def test_who_vanishes_while_it_is_told_is_owed_all_of_it(pod: SocketPod, other_pod: SocketPod) -> None:

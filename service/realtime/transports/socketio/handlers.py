@@ -9,7 +9,7 @@ import socketio
 import structlog
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from realtime.errors import DependencyError, Draining, RealtimeError
+from realtime.errors import DependencyError, Draining, RealtimeError, TooManyForNow
 from realtime.gateway.attachment import Attachment
 from realtime.gateway.gateway import Gateway, describe
 from realtime.gateway.returning import Return, read_return
@@ -50,7 +50,7 @@ def register_handlers(
     async def admit(sid: str, span: Span, credentials: Credentials, returning: Return) -> None:
         try:
             session = await gateway.connect(sid, credentials, returning)
-        except (DependencyError, Draining) as error:
+        except (DependencyError, Draining, TooManyForNow) as error:
             span.fail(error.code)
             # A client that is refused does not come back by itself; one whose connection closes does.
             log.info("sent_to_try_again", error=str(error))
