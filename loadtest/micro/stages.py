@@ -115,7 +115,7 @@ def _best(stage: Callable[[], None]) -> float:
 async def redis_costs(url: str) -> list[Cost]:
     """Measure publishing (which writes for Redis, too) and receiving, over a Redis that has nothing else to do."""
     settings = RedisSettings(url=SecretStr(url), key_prefix=PREFIX)
-    broker = RedisBroker(connect_redis(settings), settings, HistorySettings(), "micro")
+    broker = RedisBroker(connect_redis(settings), settings, HistorySettings(), "micro", Metrics())
     try:
         async with Redis.from_url(url) as operator:
             return [await _publishing(broker, operator), await _receiving(broker, url)]

@@ -34,6 +34,7 @@ from realtime.redis.keys import Keys
 from realtime.resumption.base import ResumableSession
 from realtime.resumption.redis import RedisResumableSessions
 from realtime.settings import HistorySettings, RecoverySettings, RedisSettings
+from realtime.telemetry.metrics import Metrics
 
 PREFIX: Final = "herd"
 # What a watcher is sent, and how often.
@@ -115,7 +116,7 @@ async def _run(console: Console, directory: Path, clients: int, missed: int, wat
         await redis.start()
         redis_settings = RedisSettings(url=redis.url, key_prefix=PREFIX)
         client = connect_redis(redis_settings)
-        broker = RedisBroker(client, redis_settings, HistorySettings(), "herd")
+        broker = RedisBroker(client, redis_settings, HistorySettings(), "herd", Metrics())
         try:
             await pod.start()
             status.update(f"Publishing {clients * missed:,} messages")
@@ -135,7 +136,7 @@ async def _write_missed(
 ) -> Path:
     """Publish what each has missed; a file with what each brings along when it comes back."""
     start: Cursor = (await broker.missed({}, 1)).up_to
-    sessions = RedisResumableSessions(client, Keys(PREFIX), RecoverySettings(), "a pod that is gone")  # type: ignore[arg-type]
+    sessions = RedisResumableSessions(client, Keys(PREFIX), RecoverySettings(), "a pod that is gone", Metrics())  # type: ignore[arg-type]
     running = asyncio.create_task(sessions.run())
     lines = []
     for number in range(clients):

@@ -34,7 +34,9 @@ from realtime.resumption.redis import RedisResumableSessions
 from realtime.routing.routes import Router
 from realtime.server import STRANGERS, make_server, settle_memory
 from realtime.settings import Role, Settings
+from realtime.telemetry.certificates import note_expiry
 from realtime.telemetry.metrics import Metrics
+from realtime.telemetry.process import ConnectionMemory, measured_gc, probe_event_loop
 from realtime.telemetry.start_tracing import start_tracing
 from realtime.transports.engineio.http import http_protocol
 from realtime.transports.socketio.asgi import Front
@@ -57,12 +59,19 @@ class Pod:
         self._settings = settings
         self._id = new_pod_id()
         self._leaving_since: float | None = None
+        self._memory = ConnectionMemory()  # once more when all is loaded
         clock, self._metrics = SystemClock(), Metrics()
         self._metrics.connection_limit.set(settings.limits.sessions_per_pod)
         self._tracing = start_tracing(settings.tracing, settings.pod.name, realtime.__version__, self._metrics)
+        http, kafka = settings.http, settings.kafka
+        note_expiry(
+            self._metrics.certificate_expiry,
+            chains=(http.tls_certificate_file, kafka.ssl_certificate_file, settings.redis.ssl_certificate_file),
+            authorities=(kafka.ssl_ca_file, settings.redis.ssl_ca_file),
+        )
 
         redis = connect_shards(settings.redis)
-        brokers = make_redis_brokers(redis, settings.redis, settings.history, self._id)
+        brokers = make_redis_brokers(redis, settings.redis, settings.history, self._id, self._metrics)
         self._broker = compose(brokers)
         self._presence = make_redis_presence(
             redis,
@@ -71,11 +80,12 @@ class Pod:
             settings.history,
             self._id,
             [broker.place for broker in brokers],
+            self._metrics,
         )
         # Of these there is little, and they compare no places of rooms: the first shard keeps all of them.
         keys = Keys(settings.redis.key_prefix)
-        self._directory = RedisPodDirectory(redis[0], keys)
-        self._resumables = RedisResumableSessions(redis[0], keys, settings.recovery, self._id)
+        self._directory = RedisPodDirectory(redis[0], keys, self._metrics)
+        self._resumables = RedisResumableSessions(redis[0], keys, settings.recovery, self._id, self._metrics)
         breakers = make_breakers(settings.breaker, clock, self._metrics)
         publisher = Publisher(self._broker, breakers.redis, self._metrics)
         routes = Router(settings.routing.low_stock_threshold)
@@ -94,7 +104,7 @@ class Pod:
         self._attachment = SocketIOAttachment(self._socketio, self._engine)
         self._sessions = Sessions(settings.limits)
         self._moving = Moving(self._sessions, self._attachment, settings.drain, self._metrics)
-        verifier = TokenVerifier(settings.auth)
+        verifier = TokenVerifier(settings.auth, self._metrics)
         self._stats = Stats(self._sessions, self._attachment, self._directory, self._presence, clock)
         recovery = Recovery(
             self._id,
@@ -161,6 +171,14 @@ class Pod:
                 help="Anybody may claim to be anybody. Unset REALTIME_AUTH__INSECURE_DEVELOPMENT_MODE in production.",
             )
         log.info("starting", pod_id=self._id, version=realtime.__version__, roles=sorted(self._settings.roles))
+        with measured_gc(self._metrics.gc_pauses):
+            await self._serve()
+        await self._presence.close()
+        await self._broker.close()
+        await self._tracing.close()
+        log.info("stopped")
+
+    async def _serve(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(self._broker.run(self._manager), name="broker"),
@@ -169,17 +187,15 @@ class Pod:
                 tasks.create_task(self._resumables.run(), name="resumables"),
                 tasks.create_task(self._gateway.close_expired(), name="expiry"),
                 tasks.create_task(self._report(), name="report"),
+                tasks.create_task(probe_event_loop(self._metrics.event_loop_lag), name="probe"),
             ]
             if self._intake is not None:
                 background.append(tasks.create_task(self._intake.run(), name="intake"))
             settle_memory()
+            self._memory = ConnectionMemory()
             await self._server.serve()
             for task in background:
                 task.cancel()
-        await self._presence.close()
-        await self._broker.close()
-        await self._tracing.close()
-        log.info("stopped")
 
     def check_health(self) -> Health:
         """How this pod is doing, from what it knows already."""
@@ -205,13 +221,17 @@ class Pod:
             checks=checks,
         )
 
-    def _refresh_metrics(self) -> None:
+    async def _refresh_metrics(self) -> None:
         by_transport = self._stats.sockets_by_transport()
         for transport in ("polling", "websocket"):
             self._metrics.connections.labels(transport).set(by_transport.get(transport, 0))
         self._metrics.broker_heartbeat_age.set(self._broker.heard_seconds_ago())
         self._metrics.waiting_connections.set(self._handshakes.waiting)
         self._metrics.rooms.set(self._manager.room_count)
+        self._metrics.connection_memory.set(self._memory.per_connection(len(self._sessions)))
+        self._metrics.socket_waiting.set(await self._engine.waiting_bytes())
+        if self._intake is not None:
+            self._intake.refresh_metrics()
         if self._leaving_since is not None:
             self._metrics.draining_seconds.set(time.monotonic() - self._leaving_since)
 

@@ -82,8 +82,20 @@ def _metrics() -> str:
         HEADER,
         "# Metrics",
         "",
-        "`GET /metrics` on each pod, in the Prometheus text format. The usual `process_*` and `python_*` metrics are",
-        "there too.",
+        "`GET /metrics` on each pod, in the Prometheus text format, or as OpenMetrics where `Accept` asks for that.",
+        "The usual `process_*` and `python_*` metrics are there too. A labelled counter begins with zeros for all",
+        "values that its labels can have, so that `rate()` sees the first event.",
+        "",
+        "In OpenMetrics each bucket of `realtime_delivery_latency_seconds` has an exemplar: the `trace_id` of its",
+        "latest message whose producer sent a `traceparent` of a trace that is kept (Prometheus keeps exemplars with",
+        "`--enable-feature=exemplar-storage`).",
+        "",
+        "Histograms are classic ones: prometheus-client cannot make native ones",
+        "([client_python 918](https://github.com/prometheus/client_python/issues/918)). A Prometheus that has",
+        "`convert_classic_histograms_to_nhcb` may keep them as native ones with these buckets.",
+        "",
+        "A message whose Kafka timestamp lies in the future has a latency of 0, and is counted in",
+        "`realtime_future_timestamps_total`: some clock is wrong, and latencies are not to be trusted.",
     ]
     for area in AREAS:
         lines += ["", f"## {(area.__doc__ or '').rstrip('.')}", "", "| metric | type | labels | what it tells |"]

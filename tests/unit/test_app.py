@@ -1,12 +1,16 @@
 """The composition root: a pod is made of its settings, and is not ready before it hears itself."""
 
+import platform
+import time
 from typing import Any
 
 import pytest
 
+import realtime
 from realtime.app import Pod
 from realtime.errors import ConfigurationError
 from realtime.settings import AuthSettings, PodSettings, Role, Settings
+from unit.counts import count
 
 SECRET = "a secret of the tests, of more than 32 bytes"
 
@@ -36,3 +40,27 @@ def test_a_key_that_cannot_be_used_is_told_before_anything_starts() -> None:
 
 def test_pods_of_one_process_are_told_apart() -> None:
     assert make_pod().check_health().pod_id != make_pod().check_health().pod_id
+
+
+@pytest.mark.parametrize("roles", [(Role.SOCKETS,), (Role.INTAKE,), ()])
+def test_what_is_counted_is_told_from_the_start_whatever_its_labels(roles: tuple[Role, ...]) -> None:
+    # What `Intake` makes, it makes when Kafka is there.
+    later = {"realtime_events", "realtime_dead_letters", "realtime_kafka_consumer_restarts"}
+    silent = [
+        family.name
+        for family in make_pod(*roles)._metrics.registry.collect()
+        if family.type in {"counter", "histogram"} and not family.samples
+    ]
+    assert set(silent) <= later
+
+
+async def test_what_a_pod_tells_when_it_is_asked_is_fresh() -> None:
+    pod = make_pod()
+    await pod._refresh_metrics()
+    metrics = pod._metrics
+    assert count(metrics.connection_limit) == 50_000
+    assert (count(metrics.draining), count(metrics.draining_seconds)) == (0, 0)
+    assert count(metrics.build_info, version=realtime.__version__, python=platform.python_version()) == 1
+    pod._leaving_since = time.monotonic() - 7
+    await pod._refresh_metrics()
+    assert count(metrics.draining_seconds) >= 7

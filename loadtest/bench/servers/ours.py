@@ -49,7 +49,7 @@ async def serve() -> None:
     broker: Broker
     if arguments.redis:
         redis = RedisSettings(url=arguments.redis)
-        broker = RedisBroker(connect_redis(redis), redis, history, pod_id)
+        broker = RedisBroker(connect_redis(redis), redis, history, pod_id, metrics)
     else:
         broker = MemoryBroker(MemoryHub(history), pod_id)
     manager = BrokerManager(broker, pod_id, clock, metrics)

@@ -1,13 +1,11 @@
 """The REST application."""
 
-from collections.abc import Callable
-
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 import realtime
 from realtime.api.body_limit import BodyLimit
-from realtime.api.health import CheckHealth, make_health_router
+from realtime.api.health import CheckHealth, RefreshMetrics, make_health_router
 from realtime.api.problems import add_problem_handlers
 from realtime.api.realtime import make_realtime_router
 from realtime.clock import Clock
@@ -28,7 +26,7 @@ def make_api(
     clock: Clock,
     metrics: Metrics,
     check_health: CheckHealth,
-    refresh_metrics: Callable[[], None],
+    refresh_metrics: RefreshMetrics,
 ) -> FastAPI:
     """Make the application; Swagger UI is at `/api/docs`."""
     app = FastAPI(

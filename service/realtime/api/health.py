@@ -1,14 +1,14 @@
 """Health, for Kubernetes and for people, and the metrics for Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from realtime.telemetry.exposition import write
 from realtime.telemetry.metrics import Metrics
 
 
@@ -28,9 +28,10 @@ class Health(BaseModel):
 
 
 CheckHealth = Callable[[], Health]
+RefreshMetrics = Callable[[], Awaitable[None]]
 
 
-def make_health_router(check_health: CheckHealth, refresh_metrics: Callable[[], None], metrics: Metrics) -> APIRouter:
+def make_health_router(check_health: CheckHealth, refresh_metrics: RefreshMetrics, metrics: Metrics) -> APIRouter:
     """Make the routes; they ask nobody anything, so that a probe costs nothing and cannot hang."""
     router = APIRouter(tags=["health"])
     checked_health = Annotated[Health, Depends(check_health)]
@@ -58,9 +59,10 @@ def make_health_router(check_health: CheckHealth, refresh_metrics: Callable[[], 
         return {"status": "ok"}
 
     @router.get("/metrics", response_class=Response)
-    async def prometheus_metrics(_: Request) -> Response:
-        """Metrics in the Prometheus text format."""
-        refresh_metrics()
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    async def prometheus_metrics(request: Request) -> Response:
+        """Metrics in the Prometheus text format, or as OpenMetrics with exemplars, as `Accept` asks for."""
+        await refresh_metrics()
+        content, content_type = write(metrics.registry, request.headers.get("accept", ""))
+        return Response(content, headers={"content-type": content_type})
 
     return router

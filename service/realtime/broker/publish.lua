@@ -17,7 +17,9 @@
 --                           =<room>           the same message into another room, with bytes of its own: they name
 --                                             the rooms before
 --
--- Returns {status, position, messages published, position before}; status is 'ok', 'behind' or 'repeated'.
+-- Returns {status, position, messages published, position before, kept, reach}; status is 'ok', 'behind' or 'repeated'.
+-- Of the last message's room: how many messages its history keeps, and, if it is full, how many microseconds it reaches
+-- back; else -1.
 
 local guard_kind, guard_value = ARGV[1], ARGV[2]
 local position, before = -1, -1
@@ -26,11 +28,11 @@ if guard_kind == 'position' then
   position = tonumber(redis.call('GET', KEYS[3]) or -1)
   before = position
   if position < tonumber(guard_value) then
-    return {'behind', position, 0, before}
+    return {'behind', position, 0, before, 0, -1}
   end
 elseif guard_kind == 'once' then
   if not redis.call('SET', KEYS[3], '1', 'NX', 'EX', guard_value) then
-    return {'repeated', -1, 0, -1}
+    return {'repeated', -1, 0, -1, 0, -1}
   end
 end
 
@@ -52,7 +54,7 @@ local call, byte, sub, format = redis.call, string.byte, string.sub, string.form
 local RECORD, MESSAGE = byte('@'), byte('+')
 local published = 0
 local refreshed = {}
-local skip, id, head = false, nil, nil
+local skip, id, head, history = false, nil, nil, nil
 
 local words = ARGV
 local at, last = 9, #words
@@ -74,7 +76,8 @@ while at <= last do
         head = '1 ' .. epoch .. ' ' .. id .. ' '
         id = id .. '-0'
       end
-      local history, payload = history_prefix .. room, head .. words[at + 1]
+      history = history_prefix .. room
+      local payload = head .. words[at + 1]
       call('XADD', history, 'MAXLEN', '~', history_length, id, 'm', payload)
       -- Twice the retention, and refreshed only when half of it has gone: most entries cost no PEXPIRE.
       if not refreshed[room] then
@@ -95,4 +98,12 @@ end
 if guard_kind == 'position' then
   redis.call('SET', KEYS[3], format('%d', position))
 end
-return {'ok', position, published, before}
+local kept, reach = 0, -1
+if history then
+  kept = call('XLEN', history)
+  if kept >= tonumber(history_length) then
+    local first = call('XRANGE', history, '-', '+', 'COUNT', 1)[1]
+    reach = offset - tonumber(string.match(first[1], '^%d+'))
+  end
+end
+return {'ok', position, published, before, kept, reach}

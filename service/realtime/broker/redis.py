@@ -24,9 +24,10 @@ from realtime.broker.base import (
 from realtime.broker.place import Cursor, Place
 from realtime.broker.redis_subscriber import SIGNAL, RedisSubscriber
 from realtime.redis.batching import Batching
-from realtime.redis.connection import redis_errors
+from realtime.redis.calls import Operation, RedisCalls
 from realtime.redis.keys import Keys
 from realtime.settings import HistorySettings, RedisSettings
+from realtime.telemetry.metrics import Metrics
 
 PUBLISH_SCRIPT: Final = files("realtime.broker").joinpath("publish.lua").read_text()
 MISSED_SCRIPT: Final = files("realtime.broker").joinpath("missed.lua").read_text()
@@ -73,16 +74,24 @@ class RedisBroker:
     """See `Broker`."""
 
     def __init__(
-        self, client: Redis, redis: RedisSettings, history: HistorySettings, pod_id: str, shard: int = 0
+        self,
+        client: Redis,
+        redis: RedisSettings,
+        history: HistorySettings,
+        pod_id: str,
+        metrics: Metrics,
+        shard: int = 0,
     ) -> None:
         self._client = client
         self._keys = Keys(redis.key_prefix, shard)
         self._history_settings = history
+        self._metrics = metrics
+        self._calls = RedisCalls(metrics)
         self._script = client.register_script(PUBLISH_SCRIPT)
         self._missed_script = client.register_script(MISSED_SCRIPT)
         self._asked = Batching[_Asked, Missed](self._answer)
         self._subscriber = RedisSubscriber(
-            client, redis, history.max_messages_per_room, self._keys, pod_id, self._read_history
+            client, redis, history.max_messages_per_room, self._keys, pod_id, self._read_history, metrics
         )
         self._publish_word = self._subscriber.words.publish
 
@@ -123,7 +132,7 @@ class RedisBroker:
 
     async def has_used(self, idempotency_key: str) -> bool:
         """Whether something was published with this key. Raises `RedisUnavailable`."""
-        with redis_errors("look for a key"):
+        with self._calls.asking(Operation.POSITIONS, "look for a key"):
             return bool(await self._client.exists(self._keys.idempotency(idempotency_key)))
 
     async def _publish(
@@ -141,8 +150,12 @@ class RedisBroker:
             self._publish_word,
             *messages,
         ]
-        with redis_errors("publish"):
-            status, position, published, before = await self._script(keys=keys, args=arguments)
+        with self._calls.asking(Operation.PUBLISH, "publish"):
+            status, position, published, before, kept, reach_us = await self._script(keys=keys, args=arguments)
+        if published:
+            self._metrics.history_messages.observe(kept)
+        if reach_us >= 0:
+            self._metrics.history_reach.observe(reach_us / 1e6)
         return status, position, published, before
 
     async def positions(self, partitions: Collection[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
@@ -150,7 +163,7 @@ class RedisBroker:
         ordered = list(partitions)
         if not ordered:
             return {}
-        with redis_errors("read positions"):
+        with self._calls.asking(Operation.POSITIONS, "read positions"):
             values = await self._client.mget([self._keys.position(topic, number) for topic, number in ordered])
         return {key: NO_POSITION if value is None else int(value) for key, value in zip(ordered, values, strict=True)}
 
@@ -201,7 +214,7 @@ class RedisBroker:
         arguments: list[str | int] = [secrets.token_urlsafe(6), self._keys.history, what, most, age_ms, epoch]
         for pair in after:
             arguments += pair
-        with redis_errors("read what was missed"):
+        with self._calls.asking(Operation.HISTORY, "read what was missed"):
             now_epoch, newest, gap, *found = await self._missed_script(
                 keys=[self._keys.epoch, self._keys.offset], args=arguments
             )
@@ -221,7 +234,7 @@ class RedisBroker:
     async def _read_history(self, after_offsets: Mapping[str, int], up_to_offset: int) -> Sequence[Delivery]:
         ordered = list(after_offsets)
         deliveries: list[Delivery] = []
-        with redis_errors("read history"):
+        with self._calls.asking(Operation.HISTORY, "read history"):
             for start in range(0, len(ordered), ROOMS_PER_READ):
                 chunk = ordered[start : start + ROOMS_PER_READ]
                 async with self._client.pipeline(transaction=False) as pipeline:
@@ -280,7 +293,7 @@ class RedisBroker:
         await self._signal(self._keys.all_pods, signal)
 
     async def _signal(self, channel: str, signal: bytes) -> None:
-        with redis_errors("signal"):
+        with self._calls.asking(Operation.SIGNAL, "signal"):
             await self._client.execute_command(self._publish_word, channel, SIGNAL + signal)  # type: ignore[no-untyped-call]
 
     def heard_seconds_ago(self) -> float:

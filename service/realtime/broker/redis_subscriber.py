@@ -24,9 +24,11 @@ from realtime.broker.subscription import Subscription
 from realtime.broker.told import Told
 from realtime.broker.words import PLAIN, SHARDED
 from realtime.errors import RedisUnavailable
-from realtime.redis.connection import PushedReplies, redis_errors
+from realtime.redis.calls import Operation, RedisCalls
+from realtime.redis.connection import PushedReplies
 from realtime.redis.keys import Keys
 from realtime.settings import RedisSettings, Topology
+from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -76,12 +78,15 @@ class RedisSubscriber:
         keys: Keys,
         pod_id: str,
         read_history: ReadHistory,
+        metrics: Metrics,
     ) -> None:
         self._client = client
         self._settings = settings
         self._kept_messages = kept_messages
         self._keys = keys
         self._read_history = read_history
+        self._calls = RedisCalls(metrics)
+        self._reconnects = metrics.redis_reconnects
         # In a cluster a channel is on its slot's node alone, else each message would go to all nodes.
         self.words = SHARDED if settings.address.topology is Topology.CLUSTER else PLAIN
         self._own_channel = keys.pod(pod_id).encode()
@@ -90,6 +95,7 @@ class RedisSubscriber:
         self._channels: dict[bytes, Subscription] = {}  # the same by their channels
         self._leaving: dict[str, object] = {}
         self._is_connected = False  # else all rooms are subscribed to at once, when it is
+        self._has_been_connected = False
         self._to_send: list[tuple[str, str]] = []  # (command, room), in the order in which they were asked for
         self._something_to_send = asyncio.Event()
         self._answered: set[str] = set()  # rooms whose SUBSCRIBE on this connection has been answered
@@ -204,7 +210,7 @@ class RedisSubscriber:
                 rooms = [room for _, room in of_it]
                 for start in range(0, len(rooms), ROOMS_PER_COMMAND):
                     channels = [self._keys.room + room for room in rooms[start : start + ROOMS_PER_COMMAND]]
-                    with redis_errors(command):
+                    with self._calls.trying(Operation.LISTEN, command):
                         await connection.send_command(command, *channels, check_health=False)
                 if command == self.words.subscribe:
                     await self._begin(rooms)
@@ -225,7 +231,7 @@ class RedisSubscriber:
 
     async def newest(self) -> Place:
         """Up to where has been published, and nothing will be before. Raises `RedisUnavailable`."""
-        with redis_errors("read the newest offset"):
+        with self._calls.asking(Operation.NEWEST, "read the newest offset"):
             place, _ = await self._ask_newest()
         return place
 
@@ -245,7 +251,7 @@ class RedisSubscriber:
 
     async def _publish_heartbeat(self) -> None:
         own = self._own
-        with redis_errors("beat"):
+        with self._calls.asking(Operation.HEARTBEAT, "beat"):
             _, hear = await self._ask_newest(self.words.publish, self._own_channel)
             if own is not None and own is self._own and not hear:
                 # The primary does not have our connection: it is another server by now. A replica passes on what it
@@ -258,10 +264,12 @@ class RedisSubscriber:
         connection: AbstractConnection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         own = (self._own_channel.decode(), self._keys.all_pods)
         try:
-            with redis_errors("subscribe"):
+            with self._calls.trying(Operation.LISTEN, "subscribe"):
                 await connection.connect()  # type: ignore[no-untyped-call]
                 await connection.send_command(self.words.subscribe, *own, check_health=False)
-            self._is_connected = True
+            if self._has_been_connected:
+                self._reconnects.inc()
+            self._is_connected = self._has_been_connected = True
             self._ask(self.words.subscribe, list(self._rooms))
             replies = PushedReplies(connection)
             async with asyncio.TaskGroup() as tasks:
@@ -281,7 +289,7 @@ class RedisSubscriber:
         heartbeat_seconds = self._settings.heartbeat_interval_seconds
         # Or this pod was held up; then there is something to read by now, in the second time.
         for patience_seconds in (heartbeat_seconds * (DEAF_AFTER_HEARTBEATS - 1), heartbeat_seconds):
-            with redis_errors("listen"), contextlib.suppress(TimeoutError):
+            with self._calls.trying(Operation.LISTEN, "listen"), contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience_seconds):
                     return await replies.read(MAX_BYTES_A_TURN)
         raise RedisUnavailable(f"nothing was heard for {DEAF_AFTER_HEARTBEATS} heartbeats, not even these")

@@ -25,15 +25,16 @@ from realtime.broker.place import Cursor, Place
 from realtime.broker.redis import RedisBroker, count_skipped, newest_of
 from realtime.protocol.rooms import shard_of
 from realtime.settings import HistorySettings, RedisSettings
+from realtime.telemetry.metrics import Metrics
 
 Answer = TypeVar("Answer")
 
 
 def make_redis_brokers(
-    clients: Sequence[Redis], redis: RedisSettings, history: HistorySettings, pod_id: str
+    clients: Sequence[Redis], redis: RedisSettings, history: HistorySettings, pod_id: str, metrics: Metrics
 ) -> Sequence[RedisBroker]:
     """Make a broker for each shard."""
-    return [RedisBroker(client, redis, history, pod_id, shard) for shard, client in enumerate(clients)]
+    return [RedisBroker(client, redis, history, pod_id, metrics, shard) for shard, client in enumerate(clients)]
 
 
 def compose(brokers: Sequence[RedisBroker]) -> Broker:

@@ -9,7 +9,18 @@ from pydantic import ValidationError
 
 from realtime.broker.base import Broker
 from realtime.clock import Clock, iso_utc
-from realtime.errors import DependencyError, InvalidCommand, RateLimited, RealtimeError, RedisUnavailable
+from realtime.errors import (
+    DependencyError,
+    Draining,
+    InvalidCommand,
+    LimitExceeded,
+    RateLimited,
+    RealtimeError,
+    RedisUnavailable,
+    TokenExpired,
+    TooManyForNow,
+    Unauthenticated,
+)
 from realtime.gateway.attachment import Attachment
 from realtime.gateway.commands import Answer, Commands
 from realtime.gateway.recovery import Recovery
@@ -23,6 +34,7 @@ from realtime.protocol.commands import COMMANDS, Command
 from realtime.protocol.disconnects import TOKEN_EXPIRED, TOO_MANY_COMMANDS
 from realtime.resilience.breaker import Breaker
 from realtime.settings import AuthSettings, LimitSettings, SocketSettings
+from realtime.telemetry.counting import start_at_zero
 from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -62,6 +74,18 @@ class Gateway:
         self._leeway_seconds = auth.leeway_seconds
         self._clock = clock
         self._metrics = metrics
+        refusals = (
+            Unauthenticated,
+            TokenExpired,
+            LimitExceeded,
+            TooManyForNow,
+            Draining,
+            RedisUnavailable,
+            RealtimeError,
+        )
+        start_at_zero(metrics.connects, ["accepted", *(error.code for error in refusals)])
+        mishaps = (InvalidCommand, RateLimited, RedisUnavailable, RealtimeError)
+        start_at_zero(metrics.commands, [*COMMANDS, "unknown"], ["ok", *(error.code for error in mishaps)])
 
     async def connect(self, session_id: str, credentials: Credentials, returning: Return) -> Session:
         """Authenticate, admit, and find out what was missed.
@@ -82,8 +106,8 @@ class Gateway:
         except BaseException as error:
             if (refused := self._sessions.remove(session_id)) is not None:
                 self._recovery.end_turn(refused)
-            if isinstance(error, RealtimeError):
-                self._metrics.connects.labels(error.code).inc()
+            if isinstance(error, Exception):
+                self._metrics.connects.labels(error.code if isinstance(error, RealtimeError) else "internal").inc()
             raise
         self._metrics.connects.labels("accepted").inc()
         return session
@@ -138,6 +162,9 @@ class Gateway:
         except TimeoutError:
             self._metrics.commands.labels(label, RedisUnavailable.code).inc()
             return refusal(RedisUnavailable("This takes too long; try again."))
+        except Exception:
+            self._metrics.commands.labels(label, RealtimeError.code).inc()
+            raise
         finally:
             await self._recovery.tell(session)
         self._metrics.commands.labels(label, "ok").inc()

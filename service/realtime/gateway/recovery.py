@@ -19,17 +19,20 @@ from realtime.errors import RedisUnavailable, TooManyForNow
 from realtime.gateway.access import may_hear
 from realtime.gateway.attachment import Attachment
 from realtime.gateway.places import each_once, earlier, has_heard, just_before, own_rooms, place_of, what_to_read
-from realtime.gateway.returning import Return
+from realtime.gateway.returning import PROBLEMS, Return
 from realtime.gateway.session import CatchUp, Session
 from realtime.gateway.turns import Turns
 from realtime.presence.base import Device, Presence
 from realtime.protocol.rooms import orders_room, user_room
 from realtime.resumption.base import ResumableSession, ResumableSessions
 from realtime.settings import LimitSettings, OfflineSettings, RecoverySettings, SocketSettings
+from realtime.telemetry.counting import start_at_zero
 from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
+RECOVERED: Final = "recovered"
+PARTLY: Final = "partly"
 # Why a client does not go on where it broke off, beside what `broker.base.Gap` and `returning` say.
 UNKNOWN_SESSION: Final = "unknown_session"
 FORBIDDEN_ROOM: Final = "forbidden_room"
@@ -70,6 +73,7 @@ class Recovery:
         self._max_messages = recovery.max_messages
         self._offline = offline
         self._metrics = metrics
+        start_at_zero(metrics.recoveries, [RECOVERED, PARTLY, *Gap, UNKNOWN_SESSION, FORBIDDEN_ROOM, *PROBLEMS])
         self._turns = Turns(recovery.concurrent_max, LONGEST_TURN_SECONDS)
 
     # -- coming -----------------------------------------------------------------------------------------------------
@@ -127,7 +131,9 @@ class Recovery:
                     self._resumables.release(pid, session.id)  # Redis may have been told all the same
             raise
         if returning.is_one:
-            self._metrics.recoveries.labels("recovered" if session.recovered else catch_up.reason or "partly").inc()
+            self._metrics.recoveries.labels(RECOVERED if session.recovered else catch_up.reason or PARTLY).inc()
+        if session.was_away:
+            self._metrics.offline_backlog.observe(len(catch_up.missed))
         session.catch_up = catch_up
 
     async def _find(self, session: Session, returning: Return) -> tuple[ResumableSession | None, str | None]:
@@ -260,7 +266,7 @@ class Recovery:
             self._metrics.recoveries.labels(missed.gap).inc()
             return CatchUp(so_far, Cursor(), reason=missed.gap)
         await self._broker.until_told(missed.up_to)
-        self._metrics.recoveries.labels("recovered").inc()
+        self._metrics.recoveries.labels(RECOVERED).inc()
         unheard = [delivery for delivery in each_once(missed.deliveries) if not has_heard(session, delivery)]
         return CatchUp(so_far, missed.up_to, unheard, after)
 

@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from realtime.broker.place import Cursor
 from realtime.errors import InvalidCommand
 from realtime.protocol.commands import MAX_OFFSET_CHARACTERS
+
+INVALID_PID: Final = "invalid_pid"
+INVALID_OFFSET: Final = "invalid_offset"
+PROBLEMS: Final = (INVALID_PID, INVALID_OFFSET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +43,13 @@ def read_return(auth: object) -> Return:
     pid, offset = auth.get("pid"), auth.get("offset")
     wants_places = auth.get("recovery") is True
     if not isinstance(pid, str | None):
-        return Return(wants_places, problem="invalid_pid")
+        return Return(wants_places, problem=INVALID_PID)
     if offset is None:
         return Return(wants_places, pid)
     try:
         return Return(wants_places, pid, read_cursor(offset))
     except InvalidCommand:
-        return Return(wants_places, pid, problem="invalid_offset")
+        return Return(wants_places, pid, problem=INVALID_OFFSET)
 
 
 def read_cursor(text: object) -> Cursor:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 import jwt
@@ -14,6 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from realtime.errors import ConfigurationError, TokenExpired, Unauthenticated
 from realtime.events.fact import Identifier
 from realtime.settings import AuthSettings
+from realtime.telemetry.counting import start_at_zero
+from realtime.telemetry.metrics import Metrics
 
 ADMIN: Final = "admin"
 SERVICE: Final = "service"
@@ -54,6 +57,19 @@ class Credentials:
     claimed_roles: frozenset[str] = frozenset()
 
 
+class Rejection(StrEnum):
+    """Why a token is not believed; the label of `realtime_token_rejections_total`."""
+
+    MISSING = "missing"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    BAD_SIGNATURE = "bad_signature"
+    WRONG_ALGORITHM = "wrong_algorithm"  # not that of this pod's key
+    MALFORMED = "malformed"
+    WRONG_CLAIMS = "wrong_claims"
+    NO_KEY = "no_key"  # this pod has none: the insecure development mode
+
+
 class TokenVerifier:
     """Believes tokens that are signed with the configured key, and nothing else.
 
@@ -62,8 +78,12 @@ class TokenVerifier:
     cannot be used.
     """
 
-    def __init__(self, settings: AuthSettings) -> None:
+    def __init__(self, settings: AuthSettings, metrics: Metrics | None = None) -> None:
+        """`metrics`: where to count what is not believed."""
         self._settings = settings
+        self._rejections = None if metrics is None else metrics.token_rejections
+        if self._rejections is not None:
+            start_at_zero(self._rejections, Rejection)
         self._key, self._algorithm = _load_key(settings)
 
     def identify(self, credentials: Credentials) -> Identity:
@@ -71,11 +91,13 @@ class TokenVerifier:
         if credentials.token is not None:
             return self._verify(credentials.token)
         if self._settings.insecure_development_mode and credentials.claimed_user_id is not None:
-            return Identity(_identifier(credentials.claimed_user_id, "userId"), credentials.claimed_roles)
+            return Identity(self._identifier(credentials.claimed_user_id, "userId"), credentials.claimed_roles)
+        self._count(Rejection.MISSING)
         raise Unauthenticated("A token is required: as auth.token, as Authorization: Bearer, or as ?token=.")
 
     def _verify(self, token: str) -> Identity:
         if self._key is None:
+            self._count(Rejection.NO_KEY)
             raise Unauthenticated("This server has no key to verify tokens with.")
         try:
             claims: dict[str, Any] = jwt.decode(
@@ -88,28 +110,52 @@ class TokenVerifier:
                 options={"require": ["exp", "sub"]},
             )
         except jwt.ExpiredSignatureError:
+            self._count(Rejection.EXPIRED)
             raise TokenExpired("The token has expired; fetch a new one.") from None
         except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError) as error:
+            self._count(_rejection(error))
             # The library's words name the claim that is wrong, never the token; but those of the base class may.
             is_named = isinstance(error, jwt.InvalidTokenError) and type(error) is not jwt.InvalidTokenError
             what = str(error).rstrip(".") if is_named else "it is malformed"
             raise Unauthenticated(f"The token is not valid: {what}.") from None
         roles = claims.get("roles", [])
         if not isinstance(roles, list) or len(roles) > MAX_ROLES or not all(isinstance(role, str) for role in roles):
+            self._count(Rejection.WRONG_CLAIMS)
             raise Unauthenticated("The token's roles are not a list of strings.")
         expires_at = int(claims["exp"])  # as the library has read it
         if expires_at > MAX_EXPIRES_AT:
+            self._count(Rejection.WRONG_CLAIMS)
             raise Unauthenticated("The token's exp is not in seconds since 1970.")
-        return Identity(_identifier(claims["sub"], "sub"), frozenset(roles), float(expires_at))
+        return Identity(self._identifier(claims["sub"], "sub"), frozenset(roles), float(expires_at))
+
+    def _identifier(self, text: object, name: str) -> str:
+        try:
+            return _user_id.validate_python(text)
+        except ValidationError:
+            self._count(Rejection.WRONG_CLAIMS)
+            raise Unauthenticated(
+                f"{name} must be 1 to 128 characters, none of them white space or control characters."
+            ) from None
+
+    def _count(self, rejection: Rejection) -> None:
+        if self._rejections is not None:
+            self._rejections.labels(rejection).inc()
 
 
-def _identifier(text: object, name: str) -> str:
-    try:
-        return _user_id.validate_python(text)
-    except ValidationError:
-        raise Unauthenticated(
-            f"{name} must be 1 to 128 characters, none of them white space or control characters."
-        ) from None
+def _rejection(error: Exception) -> Rejection:
+    match error:
+        case jwt.InvalidSignatureError():
+            return Rejection.BAD_SIGNATURE
+        case jwt.InvalidAlgorithmError():
+            return Rejection.WRONG_ALGORITHM
+        case jwt.ImmatureSignatureError():
+            return Rejection.NOT_YET_VALID
+        case jwt.DecodeError():
+            return Rejection.MALFORMED
+        case jwt.InvalidTokenError() if type(error) is not jwt.InvalidTokenError:
+            return Rejection.WRONG_CLAIMS
+        case _:
+            return Rejection.MALFORMED
 
 
 def _load_key(settings: AuthSettings) -> tuple[str | RSAPublicKey | EllipticCurvePublicKey | None, str]:

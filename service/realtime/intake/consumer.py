@@ -72,6 +72,8 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._committed: dict[Partition, int] = {}
         self._committed_at = time.monotonic()
         self._watchdog = Watchdog(settings)
+        # For its share of the partitions, whatever the watchdog has done about it meanwhile.
+        self._waits_since: float | None = time.monotonic()
         self._is_stopping = False
         self.has_joined = False  # once: the group has given this pod its share, be it empty
 
@@ -103,6 +105,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._consumer = await until_available(self._breakers.kafka, self._connect, self._note_failure)
             async with asyncio.TaskGroup() as self._tasks:
                 reason = await self._take_in(self._consumer)
+            self._waits_since = self._waits_since or time.monotonic()
             log.error("consumer_given_up", reason=reason, help="It is made anew.")
             self._metrics.consumer_restarts.labels(reason).inc()
 
@@ -171,6 +174,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         log.info("partitions_revoked", partitions=len(revoked))
         await self._let_go([_partition(tp) for tp in revoked], FINISH_BATCH_SECONDS)
         self._watchdog.begin()
+        self._waits_since = self._waits_since or time.monotonic()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """The group gives partitions, perhaps none."""
@@ -178,6 +182,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self.has_joined = True
         self._metrics.rebalances.inc()
         self._watchdog.assigned()
+        self._waits_since = None
         if self._tasks is None or self._consumer is None or self._is_stopping:
             return
         for partition in map(_partition, assigned):
@@ -214,6 +219,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         fresh = {p: offset for p, offset in published.items() if again or self._committed.get(p) != offset}
         if fresh:
             # Kafka's committed offset is the next to read.
+            self._watchdog.committing()
             offsets = {TopicPartition(p.topic, p.number): OffsetAndMetadata(at + 1, "") for p, at in fresh.items()}
             try:
                 async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
@@ -226,29 +232,29 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 log.info("commit_failed", error=repr(error))
                 self._watchdog.commit_failed()
 
-    def _note_lag(self) -> None:
-        assert self._consumer is not None
-        waiting = 0
-        for partition, worker in self._workers.items():
-            lag = self._lag(partition, worker)
-            if lag is not None:
-                self._metrics.consumer_lag.labels(partition.topic, str(partition.number)).set(lag)
-            waiting += worker.is_held or worker.waits_for_seconds() > WAITING_AFTER_SECONDS
-        self._metrics.paused_partitions.set(waiting)
+    def refresh_metrics(self) -> None:
+        """Tell how far behind this pod is at this moment."""
+        self._note_lag()
+        self._metrics.commit_age.set(self._watchdog.commit_waits_seconds())
+        waits_since = None if self._is_stopping else self._waits_since
+        self._metrics.unassigned.set(0 if waits_since is None else time.monotonic() - waits_since)
 
-    def _lag(self, partition: Partition, worker: PartitionWorker) -> int | None:
-        assert self._consumer is not None
-        topic_partition = TopicPartition(partition.topic, partition.number)
-        end = self._consumer.highwater(topic_partition)
-        if end is None or worker.published_offset == NO_POSITION:
-            return None
-        if worker.is_at_end and self._consumer.last_stable_offset(topic_partition) == end:
-            return 0  # what stands between is ends of transactions, not records
-        return int(max(0, end - 1 - worker.published_offset))
+    def _note_lag(self) -> None:
+        waiting = held = 0
+        for partition, worker in self._workers.items():
+            labels, lag = (partition.topic, str(partition.number)), worker.lag()
+            if lag is not None:
+                self._metrics.consumer_lag.labels(*labels).set(lag)
+            self._metrics.consumer_lag_seconds.labels(*labels).set(worker.lag_seconds(lag))
+            waiting += worker.is_held or worker.waits_for_seconds() > WAITING_AFTER_SECONDS
+            held += worker.is_held
+        self._metrics.paused_partitions.set(waiting)
+        self._metrics.held_partitions.set(held)
 
     def _forget_lag(self, partition: Partition) -> None:
-        with contextlib.suppress(KeyError):
-            self._metrics.consumer_lag.remove(partition.topic, str(partition.number))
+        for gauge in (self._metrics.consumer_lag, self._metrics.consumer_lag_seconds):
+            with contextlib.suppress(KeyError):
+                gauge.remove(partition.topic, str(partition.number))
 
     def _note_failure(self, error: DependencyError) -> None:
         log.warning("kafka_unavailable", error=str(error))

@@ -1,5 +1,7 @@
 """All of a pod's intake: the group's consumer, and the producer for dead letters."""
 
+import time
+
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
@@ -51,6 +53,7 @@ class Intake:
         self._metrics = metrics
         self._tracing = tracing
         self._producer: AIOKafkaProducer | None = None
+        self._began_at: float | None = None
         self._consumer: GroupConsumer | None = None
 
     @property
@@ -63,6 +66,13 @@ class Intake:
         """What is the matter, for people; None while nothing is."""
         return None if self._consumer is None else self._consumer.trouble
 
+    def refresh_metrics(self) -> None:
+        """Tell how far behind this pod is at this moment."""
+        if self._consumer is not None:
+            self._consumer.refresh_metrics()
+        elif self._began_at is not None:
+            self._metrics.unassigned.set(time.monotonic() - self._began_at)
+
     @property
     def assigned_partitions(self) -> int:
         """Partitions that this pod takes in now."""
@@ -70,6 +80,7 @@ class Intake:
 
     async def run(self) -> None:
         """Take in records until cancelled. Waits for Kafka for as long as it is away."""
+        self._began_at = time.monotonic()
         self._producer = await until_available(self._breakers.kafka, self._connect, self._note_failure)
         event_types = {topic: event for event, topic in self._settings.topics.by_event().items()}
         pipeline = Pipeline(

@@ -59,6 +59,7 @@ class Pipeline:
         self._kafka = kafka
         self._metrics = metrics
         start_at_zero(metrics.events, FACTS, ["published", "dead_letter", "skipped"])
+        start_at_zero(metrics.events, ["unknown"], ["dead_letter"])
         errors = [error.code for error in (UnreadableRecord, UnknownEventType, InvalidEvent)]
         start_at_zero(metrics.dead_letters, [*errors, "internal"])
         self._tracing = tracing

@@ -35,12 +35,13 @@ class Watchdog:
         self._now_seconds = now_seconds
         self._unassigned_since: float | None = now_seconds()
         self._uncommitted_since: float | None = None
+        self._commit_waits_since: float | None = None
         self._failures = 0
 
     def begin(self) -> None:
         """It waits for its share: a new consumer, or one whose partitions were taken away to be given anew."""
         self._unassigned_since = self._now_seconds()
-        self._uncommitted_since = None
+        self._uncommitted_since = self._commit_waits_since = None
         self._failures = 0
 
     def works(self) -> None:
@@ -55,9 +56,18 @@ class Watchdog:
         """The group has given it its share, be it empty."""
         self._unassigned_since = None
 
+    def committing(self) -> None:
+        """There is something to commit."""
+        if self._commit_waits_since is None:
+            self._commit_waits_since = self._now_seconds()
+
     def committed(self) -> None:
         """A commit has been taken."""
-        self._uncommitted_since = None
+        self._uncommitted_since = self._commit_waits_since = None
+
+    def commit_waits_seconds(self) -> float:
+        """How long something has been waiting to be committed."""
+        return 0.0 if self._commit_waits_since is None else self._now_seconds() - self._commit_waits_since
 
     def commit_failed(self) -> None:
         """A commit has not been taken."""

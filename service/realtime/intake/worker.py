@@ -53,6 +53,10 @@ class PartitionWorker:
         self._metrics = metrics
         self._settings = settings
         self._handling_since: float | None = None
+        self._handling_from_ms = 0  # the time of the first record that is under way
+        self._published_up_to_ms: int | None = None  # of the last record of a batch that others were right behind
+        self._placeless_since: float | None = time.monotonic()  # its place is not known
+        self._behind_since: float | None = None  # Kafka has more, whose time is not known
         self._asking_since: float | None = None
         self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -77,6 +81,36 @@ class PartitionWorker:
     def waits_for_seconds(self) -> float:
         """How long the batch that is under way has been waiting for Redis, or for the dead-letter topic."""
         return 0.0 if self._handling_since is None else time.monotonic() - self._handling_since
+
+    def lag(self) -> int | None:
+        """Records behind the partition's end, if that is known."""
+        if self.published_offset == NO_POSITION or self._topic_partition not in self._consumer.assignment():
+            return None
+        end = self._consumer.highwater(self._topic_partition)
+        if end is None:
+            return None
+        if self.is_at_end and self._consumer.last_stable_offset(self._topic_partition) == end:
+            return 0  # what stands between is ends of transactions, not records
+        return int(max(0, end - 1 - self.published_offset))
+
+    def lag_seconds(self, lag: int | None) -> float:
+        """Age of the oldest record that is not published; as far as is known, when it has not been fetched yet."""
+        now = time.monotonic()
+        if self._placeless_since is not None:
+            return now - self._placeless_since
+        if self._handling_since is not None:
+            return self._age_seconds(self._handling_from_ms)
+        if not lag:
+            self._behind_since = None
+            return 0.0
+        self._behind_since = self._behind_since or now
+        if self._published_up_to_ms is not None and not self.is_at_end:
+            return self._age_seconds(self._published_up_to_ms)  # in a backlog the next is hardly younger
+        return now - self._behind_since
+
+    @staticmethod
+    def _age_seconds(timestamp_ms: int) -> float:
+        return max(0.0, time.time() - timestamp_ms / 1_000)
 
     def unanswered_seconds(self) -> float:
         """How long Kafka has not answered a fetch of this partition, be it that there is nothing new."""
@@ -106,6 +140,7 @@ class PartitionWorker:
         """
         key = (self.partition.topic, self.partition.number)
         self._asking_since = None
+        self._placeless_since = self._placeless_since or time.monotonic()
         while True:
             positions = await until_available(self._redis, lambda: self._broker.positions([key]), self._note_failure)
             position = positions[key]
@@ -126,6 +161,7 @@ class PartitionWorker:
                 log.warning("place_not_found", partition=str(self.partition), error=repr(error))
             await asyncio.sleep(LOOK_AT_POSITION_SECONDS)
         self.is_held = False
+        self._placeless_since = None
         self.published_offset = position
         log.info("partition_assigned", partition=str(self.partition), position=position)
 
@@ -190,7 +226,7 @@ class PartitionWorker:
         return Record(self.partition, raw.offset, timestamp_ms, raw.key, raw.value, headers)
 
     async def _handle(self, records: list[Record]) -> None:
-        self._handling_since = time.monotonic()
+        self._handling_from_ms, self._handling_since = records[0].timestamp_ms, time.monotonic()
         outcome = await self._pipeline.handle(self.partition, self.published_offset, records)
         self._handling_since = None
         if outcome.behind:
@@ -199,6 +235,7 @@ class PartitionWorker:
         if outcome.skipped_records:
             log.info("records_skipped", partition=str(self.partition), records=outcome.skipped_records)
         self.published_offset = outcome.position
+        self._published_up_to_ms, self._behind_since = records[-1].timestamp_ms, None
 
     async def _rewind(self, position: int) -> None:
         """Redis has lost what was published last (see `broker.base`): publish it again."""

@@ -7,8 +7,9 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from realtime.presence.base import PodReport
-from realtime.redis.connection import redis_errors
+from realtime.redis.calls import Operation, RedisCalls
 from realtime.redis.keys import Keys
+from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -16,13 +17,14 @@ log = structlog.get_logger(__name__)
 class RedisPodDirectory:
     """See `PodDirectory`. A key with a lifetime for each pod, and a set of their ids to find them by."""
 
-    def __init__(self, client: Redis, keys: Keys) -> None:
+    def __init__(self, client: Redis, keys: Keys, metrics: Metrics) -> None:
         self._client = client
+        self._calls = RedisCalls(metrics)
         self._keys = keys
 
     async def report(self, report: PodReport, lease_seconds: float) -> None:
         """See `PodDirectory.report`."""
-        with redis_errors("report this pod"):
+        with self._calls.asking(Operation.PODS, "report this pod"):
             async with self._client.pipeline(transaction=False) as pipeline:
                 pipeline.set(
                     self._keys.pod_report(report.pod_id),
@@ -34,13 +36,13 @@ class RedisPodDirectory:
 
     async def leave(self, pod_id: str) -> None:
         """See `PodDirectory.leave`."""
-        with redis_errors("sign this pod off"):
+        with self._calls.asking(Operation.PODS, "sign this pod off"):
             await self._client.delete(self._keys.pod_report(pod_id))
             await self._client.srem(self._keys.pod_ids, pod_id)
 
     async def pods(self) -> Sequence[PodReport]:
         """See `PodDirectory.pods`."""
-        with redis_errors("list pods"):
+        with self._calls.asking(Operation.PODS, "list pods"):
             members: set[bytes] = await self._client.smembers(self._keys.pod_ids)  # type: ignore[assignment]
             pod_ids = [member.decode() for member in members]
             if not pod_ids:

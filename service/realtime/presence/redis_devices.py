@@ -17,10 +17,11 @@ from realtime.broker.place import Place
 from realtime.errors import RedisUnavailable
 from realtime.presence.base import Arrival, Device
 from realtime.redis.batching import Batching
-from realtime.redis.connection import redis_errors
+from realtime.redis.calls import Operation, RedisCalls
 from realtime.redis.keys import Keys
 from realtime.redis.upkeep import Upkeep
 from realtime.settings import HistorySettings, PresenceSettings
+from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,9 @@ class RedisPresence:
         history: HistorySettings,
         pod_id: str,
         told: Callable[[], Place | None],
+        metrics: Metrics,
     ) -> None:
+        self._calls_to_redis = RedisCalls(metrics)
         self._script = client.register_script(DEVICES_SCRIPT)
         self._keys = keys
         self._lease_ms = int(presence.lease_seconds * 1_000)
@@ -158,7 +161,7 @@ class RedisPresence:
             self._calls,
             *(word for words in batch for word in words),
         ]
-        with redis_errors("tell of devices"):
+        with self._calls_to_redis.asking(Operation.PRESENCE, "tell of devices"):
             has_kept_all, self._calls, answers = await self._script(keys=[self._keys.leases], args=arguments)
         self._kept_at, self._told_when_kept = asked_at, told
         if not has_kept_all and self._lease_ms:

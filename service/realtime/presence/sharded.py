@@ -11,6 +11,7 @@ from realtime.presence.redis_devices import RedisPresence
 from realtime.protocol.rooms import shard_of, user_room
 from realtime.redis.keys import Keys
 from realtime.settings import HistorySettings, PresenceSettings
+from realtime.telemetry.metrics import Metrics
 
 
 def make_redis_presence(
@@ -20,10 +21,11 @@ def make_redis_presence(
     history: HistorySettings,
     pod_id: str,
     told: Sequence[Callable[[], Place | None]],
+    metrics: Metrics,
 ) -> Presence:
     """Make the presence over all shards; each has its client, and says how far this pod has told what came from it."""
     shards = [
-        RedisPresence(client, Keys(key_prefix, shard), presence, history, pod_id, of_shard)
+        RedisPresence(client, Keys(key_prefix, shard), presence, history, pod_id, of_shard, metrics)
         for shard, (client, of_shard) in enumerate(zip(clients, told, strict=True))
     ]
     return shards[0] if len(shards) == 1 else ShardedPresence(shards)

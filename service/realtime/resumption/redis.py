@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from realtime.redis.batching import Batching
-from realtime.redis.connection import redis_errors
+from realtime.redis.calls import Operation, RedisCalls
 from realtime.redis.keys import Keys
 from realtime.redis.upkeep import Upkeep
 from realtime.resumption.base import ResumableSession, is_pid
 from realtime.settings import RecoverySettings
+from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,8 @@ _Words = tuple[str | int, ...]
 class RedisResumableSessions:
     """See `ResumableSessions`."""
 
-    def __init__(self, client: Redis, keys: Keys, recovery: RecoverySettings, pod_id: str) -> None:
+    def __init__(self, client: Redis, keys: Keys, recovery: RecoverySettings, pod_id: str, metrics: Metrics) -> None:
+        self._calls_to_redis = RedisCalls(metrics)
         self._script = client.register_script(SESSIONS_SCRIPT)
         self._keys = keys
         self._pod_id = pod_id
@@ -99,7 +101,7 @@ class RedisResumableSessions:
         arguments: list[str | int] = [self._lifetime_ms, self._keys.sessions, self._calls]
         arguments += (word for words in batch for word in words)
         keys = [self._keys.session_keeper(self._pod_id)]
-        with redis_errors("tell of sessions"):
+        with self._calls_to_redis.asking(Operation.SESSIONS, "tell of sessions"):
             has_kept_all, self._calls, answers = await self._script(keys=keys, args=arguments)
         if not has_kept_all:
             self._upkeep.forgotten()

@@ -16,6 +16,7 @@ from realtime.broker.sharded import ShardedBroker, compose, make_redis_brokers
 from realtime.redis.connection import connect_shards
 from realtime.redis.keys import Keys
 from realtime.settings import HistorySettings, RedisSettings
+from realtime.telemetry.metrics import Metrics
 from suites.listening import ListeningPod, MakeBroker
 
 HEARTBEAT_SECONDS = 0.1
@@ -30,7 +31,13 @@ def logs() -> Iterator[list[MutableMapping[str, Any]]]:
 
 
 def new_redis_broker(
-    url: str, prefix: str, pod_id: str, *, history: dict[str, Any] | None = None, **redis: Any
+    url: str,
+    prefix: str,
+    pod_id: str,
+    *,
+    history: dict[str, Any] | None = None,
+    metrics: Metrics | None = None,
+    **redis: Any,
 ) -> RedisBroker | ShardedBroker:
     settings = RedisSettings(
         **{
@@ -41,7 +48,8 @@ def new_redis_broker(
             **redis,
         }
     )
-    return compose(make_redis_brokers(connect_shards(settings), settings, HistorySettings(**(history or {})), pod_id))
+    histories = HistorySettings(**(history or {}))
+    return compose(make_redis_brokers(connect_shards(settings), settings, histories, pod_id, metrics or Metrics()))
 
 
 class HasUrl(Protocol):

@@ -14,6 +14,7 @@ from realtime.presence.redis import RedisPodDirectory
 from realtime.redis.connection import connect_redis
 from realtime.redis.keys import Keys
 from realtime.settings import RedisSettings
+from realtime.telemetry.metrics import Metrics
 from suites.pod_directory_contract import LEASE_SECONDS, PassTime, PodDirectoryContract, report
 
 
@@ -26,7 +27,7 @@ async def client(redis_server: RedisServer) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def directory(client: Redis, prefix: str) -> RedisPodDirectory:
-    return RedisPodDirectory(client, Keys(prefix))
+    return RedisPodDirectory(client, Keys(prefix), Metrics())
 
 
 @pytest.fixture
@@ -51,14 +52,17 @@ async def test_of_a_pod_that_has_gone_nothing_stays(client: Redis, directory: Re
 
 
 async def test_directories_of_two_prefixes_do_not_see_each_other(client: Redis, prefix: str) -> None:
-    one, other = RedisPodDirectory(client, Keys(prefix)), RedisPodDirectory(client, Keys(f"{prefix}.2"))
+    one, other = (
+        RedisPodDirectory(client, Keys(prefix), Metrics()),
+        RedisPodDirectory(client, Keys(f"{prefix}.2"), Metrics()),
+    )
     await one.report(report("a"), 60)
     assert list(await other.pods()) == []
 
 
 async def test_without_redis_everything_says_so() -> None:
     client = connect_redis(RedisSettings(url=SecretStr(f"redis://127.0.0.1:{free_port()}")))
-    directory = RedisPodDirectory(client, Keys("realtime"))
+    directory = RedisPodDirectory(client, Keys("realtime"), Metrics())
     for asking in (directory.report(report("a"), 60), directory.leave("a"), directory.pods()):
         with pytest.raises(RedisUnavailable):
             await asking

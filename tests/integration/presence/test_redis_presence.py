@@ -21,6 +21,7 @@ from realtime.presence.base import Arrival, Device
 from realtime.presence.sharded import make_redis_presence
 from realtime.redis.connection import connect_shards
 from realtime.settings import HistorySettings, PresenceSettings, RedisSettings
+from realtime.telemetry.metrics import Metrics
 from suites.presence_contract import LEASE_SECONDS, MakePod, PassTime, PresenceContract, PresencePod
 
 
@@ -33,7 +34,9 @@ async def _pods(url: str, prefix: str, shards: int = 1) -> AsyncIterator[MakePod
     async def make_pod(pod_id: str) -> PresencePod:
         pod = PresencePod(
             pod_id,
-            lambda told: make_redis_presence(clients, prefix, settings, HistorySettings(), pod_id, [told] * shards),
+            lambda told: make_redis_presence(
+                clients, prefix, settings, HistorySettings(), pod_id, [told] * shards, Metrics()
+            ),
         )
         pods.append(pod)
         await pod.start()

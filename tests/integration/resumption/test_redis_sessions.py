@@ -16,6 +16,7 @@ from realtime.redis.keys import Keys
 from realtime.resumption.base import ResumableSession
 from realtime.resumption.redis import RedisResumableSessions
 from realtime.settings import RecoverySettings, RedisSettings
+from realtime.telemetry.metrics import Metrics
 from suites.resumption_contract import PID, SESSION_SECONDS, PassTime, ResumptionContract, session
 
 
@@ -24,7 +25,9 @@ async def _running(
     url: str, prefix: str, pod_id: str, session_seconds: int = SESSION_SECONDS
 ) -> AsyncIterator[RedisResumableSessions]:
     client = connect_redis(RedisSettings(url=SecretStr(url)))
-    sessions = RedisResumableSessions(client, Keys(prefix), RecoverySettings(session_seconds=session_seconds), pod_id)
+    sessions = RedisResumableSessions(
+        client, Keys(prefix), RecoverySettings(session_seconds=session_seconds), pod_id, Metrics()
+    )
     task = asyncio.create_task(sessions.run())
     yield sessions
     task.cancel()

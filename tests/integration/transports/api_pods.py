@@ -147,7 +147,7 @@ class OurPod(ApiPod):
         )
         self.keys = Keys(prefix)
         self.metrics = Metrics()
-        self.broker = RedisBroker(connect_redis(settings), settings, HistorySettings(), self.id)
+        self.broker = RedisBroker(connect_redis(settings), settings, HistorySettings(), self.id, Metrics())
         self.manager = BrokerManager(self.broker, self.id, SystemClock(), self.metrics)
         sockets = SocketSettings(message_max_bytes=1_000_000)
         self.engine = make_engine(self.id, HttpSettings(), sockets, self.metrics, max_connections=1_000)

@@ -69,7 +69,7 @@ class Desk:
         )
         api = make_api(
             HttpSettings(body_max_bytes=BODY_MAX_BYTES, cors_origins=cors_origins),
-            TokenVerifier(auth),
+            TokenVerifier(auth, self.metrics),
             stats,
             Publisher(broker or MemoryBroker(self.hub, "pod"), a_breaker(failures=1_000_000), self.metrics),
             router or Router(low_stock_threshold=10),
@@ -90,7 +90,7 @@ class Desk:
         self.health = HEALTH
         self.refreshed = 0
 
-    def _refresh(self) -> None:
+    async def _refresh(self) -> None:
         self.refreshed += 1
 
     async def close(self) -> None:

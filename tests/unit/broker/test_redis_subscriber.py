@@ -12,6 +12,7 @@ from realtime.broker.place import Place
 from realtime.broker.redis_subscriber import RedisSubscriber
 from realtime.redis.keys import Keys
 from realtime.settings import RedisSettings
+from realtime.telemetry.metrics import Metrics
 
 
 class Calls:
@@ -42,7 +43,7 @@ def signal(channel: bytes, text: bytes) -> list[bytes]:
 async def subscriber() -> RedisSubscriber:
     """One that follows the rooms `a` and `b`."""
     unused: Any = None
-    subscriber = RedisSubscriber(Redis(), RedisSettings(), 1_000, Keys("p"), "pod", unused)
+    subscriber = RedisSubscriber(Redis(), RedisSettings(), 1_000, Keys("p"), "pod", unused, Metrics())
     joining = asyncio.create_task(subscriber.subscribe(["a", "b"]))
     await asyncio.sleep(0)
     joining.cancel()

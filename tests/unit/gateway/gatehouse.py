@@ -93,7 +93,7 @@ class Gatehouse:
             recovery,
             self.sessions,
             self.stats,
-            TokenVerifier(auth),
+            TokenVerifier(auth, self.metrics),
             settings,
             sockets,
             auth,

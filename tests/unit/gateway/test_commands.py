@@ -6,7 +6,7 @@ import pytest
 
 from realtime.clock import iso_utc
 from realtime.errors import RedisUnavailable
-from realtime.protocol.commands import MAX_PRODUCTS_PER_COMMAND
+from realtime.protocol.commands import COMMANDS, MAX_PRODUCTS_PER_COMMAND
 from realtime.protocol.disconnects import TOO_MANY_COMMANDS
 from unit.counts import count
 from unit.fakes import AbsentPodDirectory
@@ -362,3 +362,25 @@ async def test_a_command_of_a_session_that_has_just_gone_has_no_answer(house: Ga
     house.gateway.disconnected(buyer, "transport close")
     assert await house.gateway.command(buyer, "subscribe:orders", ()) is None
     assert house.attachment.rooms_of(buyer) == {"user:u-42"}  # as python-socketio has not yet forgotten it
+
+
+@pytest.mark.parametrize("name", ['a"b', "two\nlines", "\ud800", "x" * 1_000_000, "ok", "connect", "subscribe:orders "])
+async def test_a_command_may_be_called_anything_and_is_counted_as_unknown(
+    house: Gatehouse, buyer: str, name: str
+) -> None:
+    await house.is_refused(buyer, name, {})
+    assert count(house.metrics.commands, command="unknown", outcome="invalid_command") == 1
+    (family,) = house.metrics.commands.collect()
+    assert {sample.labels["command"] for sample in family.samples} == {*COMMANDS, "unknown"}
+
+
+async def test_a_command_that_meets_a_bug_is_counted_as_such(
+    house: Gatehouse, buyer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(house.gateway._commands, "carry_out", fail)
+    with pytest.raises(ZeroDivisionError):
+        await house.say(buyer, "subscribe:orders")
+    assert count(house.metrics.commands, command="subscribe:orders", outcome="internal") == 1

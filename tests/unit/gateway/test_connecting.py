@@ -102,6 +102,13 @@ async def test_without_the_broker_a_newcomer_is_sent_to_try_again(house: Gatehou
     assert count(house.metrics.connects, outcome="redis_unavailable") == 1
 
 
+async def test_a_bug_on_the_way_in_is_an_outcome_of_ours(house: Gatehouse) -> None:
+    house.attachment.refuses_to_join["user:u-42"] = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        await house.enter("s-1", "u-42")
+    assert count(house.metrics.connects, outcome="internal") == 1
+
+
 async def test_a_broker_that_hangs_is_not_waited_for_without_end(house: Gatehouse) -> None:
     house.attachment.never_joins = True
     with pytest.raises(RedisUnavailable, match="in time"):

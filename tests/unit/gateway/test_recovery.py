@@ -267,3 +267,22 @@ async def test_a_turn_that_lasts_too_long_keeps_nobody_waiting() -> None:
         other = await turns.take()
     slow.end()
     other.end()
+
+
+def backlogs(house: Gatehouse) -> tuple[float, float]:
+    """How many absent users have come, and how many messages had waited for all of them."""
+    samples = {
+        sample.name: sample.value for family in house.metrics.offline_backlog.collect() for sample in family.samples
+    }
+    return samples["realtime_offline_backlog_messages_count"], samples["realtime_offline_backlog_messages_sum"]
+
+
+async def test_what_had_waited_for_an_absent_user_is_counted_with_the_first_device(house: Gatehouse) -> None:
+    await come(house, "s-1")
+    assert backlogs(house) == (1, 0)
+    house.gateway.disconnected("s-1", "transport close")
+    await publish(house, "a", "b", "c")
+    assert await come(house, "s-2") == ["a", "b", "c"]
+    assert backlogs(house) == (2, 3)
+    await come(house, "s-3")  # the user is there: nothing has waited
+    assert backlogs(house) == (2, 3)

@@ -15,8 +15,10 @@ from jwt.utils import base64url_encode
 
 from parts.tokens import MALFORMED, Issuer
 from realtime.errors import ConfigurationError, TokenExpired, Unauthenticated
-from realtime.gateway.tokens import MAX_EXPIRES_AT, MAX_ROLES, Credentials, Identity, TokenVerifier
+from realtime.gateway.tokens import MAX_EXPIRES_AT, MAX_ROLES, Credentials, Identity, Rejection, TokenVerifier
 from realtime.settings import AuthSettings
+from realtime.telemetry.metrics import Metrics
+from unit.counts import count
 
 HS256, RS256, ES256 = Issuer.hs256(), Issuer.rs256(), Issuer.es256()
 
@@ -322,3 +324,47 @@ def test_a_public_key_in_the_secrets_place_is_refused_at_start() -> None:
     words = broken(secret=RS256.verification_key)
     assert words.startswith("REALTIME_AUTH__SECRET: is a key or certificate, not a secret")
     assert "BEGIN" not in words
+
+
+# -- what is counted ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        (None, "missing"),
+        (HS256.expired("u-42"), "expired"),
+        (HS256.token("u-42", nbf=int(time.time()) + 3_600), "not_yet_valid"),
+        (HS256.tampered("u-42"), "bad_signature"),
+        (HS256.unsigned("u-42"), "wrong_algorithm"),
+        (RS256.token("u-42"), "wrong_algorithm"),
+        ("eyJhbGciOiJIUzI1NiJ9..", "bad_signature"),
+        *((token, "malformed") for token in MALFORMED if not token.startswith("ey")),
+        (HS256.token("u-42", iss="somebody"), "wrong_claims"),
+        (HS256.token("u-42", aud="something"), "wrong_claims"),
+        (HS256.token("u-42", exp=None), "wrong_claims"),
+        (HS256.token("u-42", roles="admin"), "wrong_claims"),
+        (HS256.token("u-42", exp=10**12), "wrong_claims"),
+        (HS256.token("two words"), "wrong_claims"),
+        (HS256.token(7), "wrong_claims"),
+    ],
+)
+def test_why_a_token_is_not_believed_is_counted(metrics: Metrics, token: str | None, reason: str) -> None:
+    verifier = TokenVerifier(settings_for(HS256), metrics)
+    assert count(metrics.token_rejections) == 0
+    with pytest.raises((Unauthenticated, TokenExpired)):
+        verifier.identify(Credentials(token=token))
+    assert (count(metrics.token_rejections, reason=reason), count(metrics.token_rejections)) == (1, 1)
+
+
+def test_a_server_without_a_key_counts_that_it_has_none(metrics: Metrics) -> None:
+    verifier = TokenVerifier(AuthSettings(insecure_development_mode=True), metrics)
+    with pytest.raises(Unauthenticated):
+        identify(verifier, HS256.token("u-42"))
+    assert count(metrics.token_rejections, reason="no_key") == 1
+
+
+def test_every_reason_is_told_before_it_has_occurred_and_a_good_token_is_none(metrics: Metrics) -> None:
+    identify(TokenVerifier(settings_for(HS256), metrics), HS256.token("u-42"))
+    (family,) = metrics.token_rejections.collect()
+    assert {sample.labels["reason"]: sample.value for sample in family.samples} == dict.fromkeys(Rejection, 0)

@@ -218,3 +218,66 @@ async def test_ends_of_transactions_are_no_lag_and_an_open_one_is(house: House, 
         await eventually(lambda: lag() == 1, 5, "what is not taken in yet is lag")
         house.member.stable = 2
         await eventually(lambda: lag() == 0, 5, "there is nothing more")
+
+
+async def test_what_waits_to_be_committed_has_an_age_until_the_group_takes_it(house: House, metrics: Metrics) -> None:
+    def age() -> float:
+        house.consumer.refresh_metrics()
+        return count(metrics.commit_age)
+
+    async with house.running():
+        assert age() == 0
+        house.member.commit_error = CommitFailedError()
+        house.member.records.put_nowait([0])
+        await eventually(lambda: age() > 0.05, 5, "it grows")
+        house.member.commit_error = None
+        await house.commits(1)
+        await eventually(lambda: age() == 0, 5, "nothing waits")
+
+
+async def test_a_share_that_is_taken_away_is_waited_for_and_each_share_is_counted(
+    house: House, metrics: Metrics
+) -> None:
+    def waits() -> float:
+        house.consumer.refresh_metrics()
+        return count(metrics.unassigned)
+
+    await eventually(lambda: waits() > 0.02, 5, "it waits from the beginning")
+    async with house.running():
+        assert (waits(), count(metrics.rebalances)) == (0, 1)
+        await house.consumer.on_partitions_revoked([KEY])
+        await eventually(lambda: waits() > 0.02, 5, "it waits")
+        await house.consumer.on_partitions_assigned([])
+        assert (waits(), count(metrics.rebalances)) == (0, 2)
+
+
+async def test_a_consumer_that_is_given_up_leaves_its_pod_without_a_share(house: House, metrics: Metrics) -> None:
+    async with house.running():
+        house.member.look_error = KafkaError()
+        await eventually(lambda: len(house.members) == 2 and house.member.listener, 5, "another one has subscribed")
+        house.consumer.refresh_metrics()
+        assert count(metrics.unassigned) > 0
+
+
+async def test_who_leaves_does_not_wait_for_a_share(house: House, metrics: Metrics) -> None:
+    async with house.running():
+        await house.consumer.stop()
+        await house.consumer.on_partitions_revoked([KEY])
+        house.consumer.refresh_metrics()
+        assert count(metrics.unassigned) == 0
+
+
+async def test_the_lag_of_a_partition_is_told_in_seconds_too_and_only_while_it_is_here(
+    house: House, metrics: Metrics
+) -> None:
+    async with house.running():
+        house.pipeline.gate.clear()
+        house.member.records.put_nowait([0])
+        await eventually(lambda: house.pipeline.begun, 5, "a batch is under way")
+        house.consumer.refresh_metrics()
+        assert count(metrics.consumer_lag_seconds, topic="order.updated", partition="0") > 0  # since `NOON_MS`
+        assert count(metrics.held_partitions) == 0
+        house.pipeline.gate.set()
+        await house.consumer.on_partitions_revoked([KEY])
+        (family,) = metrics.consumer_lag_seconds.collect()
+        assert family.samples == []

@@ -87,3 +87,18 @@ def test_whose_commits_fail_for_too_long_is_given_up_and_one_that_is_taken_is_en
 def test_the_group_may_be_slow_before_the_watchdog_is_not() -> None:
     with pytest.raises(ValidationError, match="must be above session_timeout_seconds"):
         KafkaSettings(session_timeout_seconds=60, no_assignment_restart_seconds=60)
+
+
+def test_what_waits_to_be_committed_waits_since_it_could_first_not_be(watchdog: Watchdog, clock: FakeClock) -> None:
+    assert watchdog.commit_waits_seconds() == 0
+    for _ in range(3):
+        watchdog.committing()
+        watchdog.commit_failed()
+        clock.advance(5)
+    assert watchdog.commit_waits_seconds() == 15
+    watchdog.committed()
+    assert watchdog.commit_waits_seconds() == 0
+    watchdog.committing()
+    clock.advance(5)
+    watchdog.begin()  # the partitions are somebody else's
+    assert watchdog.commit_waits_seconds() == 0

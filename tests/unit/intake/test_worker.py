@@ -63,6 +63,13 @@ class FakeConsumer:
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self.went_to.append(offset)
 
+    def highwater(self, partition: TopicPartition) -> int:
+        assert self.has_partition
+        return self._end
+
+    def last_stable_offset(self, partition: TopicPartition) -> int:
+        return self._end
+
     async def seek_to_committed(self, partition: TopicPartition) -> dict[TopicPartition, int | None]:
         if self._committed is not None:
             self.went_to.append("committed")
@@ -313,3 +320,157 @@ async def test_a_worker_that_hangs_is_cut_off(
         await worker.stop(0)
     assert worker.published_offset == NO_POSITION
     assert [entry["event"] for entry in logs].count("partition_batch_abandoned") == 1
+
+
+# -- how far behind it is -------------------------------------------------------------------------------------------
+
+
+class Time:
+    """Both clocks of the worker, which stand still until they are told to go on."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def time(self) -> float:
+        return NOON_MS / 1_000 + self.seconds - 1_000
+
+    def time_ns(self) -> int:
+        return int(self.time() * 1e9)
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Time:
+    clocks = Time()
+    monkeypatch.setattr(worker_module, "time", clocks)
+    return clocks
+
+
+class GatedConsumer(FakeConsumer):
+    """Gives each fetch when the test lets it through; it may be empty."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.queue: asyncio.Queue[list[Any]] = asyncio.Queue()
+        self.asked = 0
+
+    async def getmany(self, partition: TopicPartition, timeout_ms: int, max_records: int) -> dict[Any, list[Any]]:
+        self.asked += 1
+        return {partition: await self.queue.get()}
+
+
+class GatedPipeline(FakePipeline):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.begun = asyncio.Event()
+
+    async def handle(self, partition: Partition, after: int, records: Sequence[Record]) -> Outcome:
+        self.begun.set()
+        await self.gate.wait()
+        self.begun.clear()
+        return await super().handle(partition, after, records)
+
+
+class Lagging:
+    """A worker whose every step the test decides on."""
+
+    def __init__(self, hub: MemoryHub, metrics: Metrics, clocks: Time) -> None:
+        self.clocks = clocks
+        self.consumer, self.pipeline = GatedConsumer(end=41), GatedPipeline()
+        hub.positions["order.created", 3] = 40
+        fakes: Any = (self.consumer, self.pipeline)
+        self.worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), a_breaker(), metrics, SETTINGS)
+
+    async def asks(self, times: int) -> None:
+        await eventually(lambda: self.consumer.asked == times, 5, "it asks Kafka")
+
+    async def fetches(self, *records: Any) -> None:
+        self.consumer.queue.put_nowait(list(records))
+        if records:
+            await asyncio.wait_for(self.pipeline.begun.wait(), 5)
+
+    def lag(self) -> tuple[int | None, float]:
+        lag = self.worker.lag()
+        return lag, round(self.worker.lag_seconds(lag), 3)
+
+
+@pytest.fixture
+async def lagging(hub: MemoryHub, metrics: Metrics, clocks: Time) -> AsyncIterator[Lagging]:
+    lagging = Lagging(hub, metrics, clocks)
+    async with asyncio.TaskGroup() as tasks:
+        lagging.worker.start(tasks)
+        await lagging.asks(1)
+        yield lagging
+        lagging.pipeline.gate.set()
+        await lagging.worker.stop(0)
+
+
+async def test_who_has_taken_in_everything_is_not_behind_however_long_ago_that_was(lagging: Lagging) -> None:
+    lagging.clocks.seconds += 3_600
+    assert lagging.lag() == (0, 0)
+
+
+async def test_a_batch_that_waits_for_redis_is_as_old_as_its_oldest_record(lagging: Lagging) -> None:
+    lagging.consumer._end = 43
+    lagging.clocks.seconds += 10
+    await lagging.fetches(raw(41, NOON_MS + 4_000), raw(42, NOON_MS + 9_000))
+    assert lagging.lag() == (2, 6)
+    lagging.clocks.seconds += 60
+    assert lagging.lag() == (2, 66)
+    lagging.pipeline.gate.set()
+    await lagging.asks(2)
+    assert lagging.lag() == (0, 0)
+
+
+async def test_in_a_backlog_the_next_record_is_as_old_as_the_last_that_was_published(lagging: Lagging) -> None:
+    lagging.consumer._end = 100
+    lagging.pipeline.gate.set()
+    lagging.clocks.seconds += 600
+    lagging.consumer.queue.put_nowait([raw(41, NOON_MS + 1_000)])
+    await lagging.asks(2)
+    assert lagging.lag() == (58, 599)
+
+
+async def test_what_came_to_an_idle_partition_is_as_old_as_it_has_been_known(lagging: Lagging) -> None:
+    lagging.pipeline.gate.set()
+    lagging.consumer._end = 42
+    lagging.consumer.queue.put_nowait([raw(41)])
+    await lagging.asks(2)
+    await lagging.fetches()
+    await lagging.asks(3)
+    lagging.clocks.seconds += 3_600
+    assert lagging.lag() == (0, 0)
+    lagging.consumer._end = 50
+    lagging.worker.is_at_end = True
+    lagging.consumer.last_stable_offset = lambda _: 42  # type: ignore[method-assign]  # a transaction is open
+    assert lagging.lag() == (8, 0)
+    lagging.clocks.seconds += 5
+    assert lagging.lag() == (8, 5)
+
+
+async def test_a_record_from_the_future_is_not_younger_than_nothing(lagging: Lagging) -> None:
+    await lagging.fetches(raw(41, NOON_MS + 3_600_000))
+    assert lagging.lag()[1] == 0
+
+
+async def test_a_partition_that_was_taken_away_is_not_asked_about(lagging: Lagging) -> None:
+    lagging.consumer.has_partition = False
+    assert lagging.lag() == (None, 0)
+
+
+@pytest.mark.usefixtures("looks_at_once")
+async def test_a_partition_whose_place_is_not_known_is_behind_for_as_long(
+    hub: MemoryHub, metrics: Metrics, clocks: Time
+) -> None:
+    hub.positions["order.created", 3] = 41
+    fakes: Any = (FakeConsumer(end=41), FakePipeline())
+    worker = PartitionWorker(PARTITION, *fakes, MemoryBroker(hub, "pod"), a_breaker(), metrics, SETTINGS)
+    async with asyncio.TaskGroup() as tasks:
+        worker.start(tasks)
+        await eventually(lambda: worker.is_held, 5, "it is held")
+        clocks.seconds += 90
+        assert (worker.lag(), worker.lag_seconds(None)) == (None, 90)
+        await worker.stop(0)

@@ -106,7 +106,7 @@ class SocketPod:
             recovery,
             self.sessions,
             stats,
-            TokenVerifier(auth),
+            TokenVerifier(auth, self.metrics),
             limits,
             settings,
             auth,
@@ -145,9 +145,9 @@ class SocketPod:
 class Browser:
     """A client on polling, without the requests: its packets go straight into its connection, what waits it hears."""
 
-    def __init__(self, pod: SocketPod) -> None:
+    def __init__(self, pod: SocketPod, waited_seconds: float = 0.0) -> None:
         self._pod = pod
-        self.connection = pod.engine.open({})
+        self.connection = pod.engine.open({}, waited_seconds)
         self.eio_sid = self.connection.sid
         self.sid = ""
 

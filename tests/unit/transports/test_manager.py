@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from realtime.broker.base import Publication
 from realtime.broker.memory import MemoryBroker, MemoryHub
 from realtime.errors import RedisUnavailable
 from realtime.transports.socketio import manager as manager_module
@@ -62,6 +63,21 @@ async def test_what_happens_in_the_future_is_not_late(pod: SocketPod) -> None:
     await pod.enter("u-1")
     await pod.publish("user:u-1", happened_seconds_ago=-60)
     assert late_seconds(pod) == 0
+    assert (count(pod.metrics.deliveries), count(pod.metrics.future_timestamps)) == (1, 1)
+    await pod.publish("user:u-1", happened_seconds_ago=60)
+    assert count(pod.metrics.future_timestamps) == 1
+
+
+async def test_a_message_that_was_traced_is_the_example_of_its_lateness(pod: SocketPod) -> None:
+    await pod.enter("u-1")
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    for flags, seconds_ago in (("01", 0.2), ("00", 0.02)):
+        at_ms = pod.clock.wall_ms() - int(seconds_ago * 1_000)
+        traceparent = f"00-{trace_id}-00f067aa0ba902b7-{flags}"
+        await pod.broker.publish_once([Publication(b'2["x"]', ("user:u-1",), at_ms, traceparent=traceparent)])
+    (family,) = pod.metrics.delivery_latency.collect()
+    examples = {sample.labels["le"]: sample.exemplar.labels for sample in family.samples if sample.exemplar}
+    assert examples == {"0.25": {"trace_id": trace_id}}
 
 
 async def test_a_message_that_nobody_here_hears_is_not_counted(pod: SocketPod, other_pod: SocketPod) -> None:
@@ -343,6 +359,27 @@ async def test_who_does_not_read_is_closed_and_costs_nobody_else(hub: MemoryHub)
         assert heard == 10
         assert len(pod.sessions) == 1
         assert count(pod.metrics.disconnects, reason="slow client") == 1
+        assert count(pod.metrics.slow_consumers_closed) == 1
+
+
+async def test_what_waits_for_clients_is_counted_until_they_take_it(pod: SocketPod) -> None:
+    slow, other = await pod.enter("u-1"), await pod.enter("u-2")
+    assert await pod.engine.waiting_bytes() == 0
+    await pod.publish("user:u-1", "user:u-2", packet=b'2["hello","%b"]' % (b"x" * 1_000))
+    other.hear()
+    assert 1_000 < await pod.engine.waiting_bytes() < 1_500
+    slow.hear()
+    assert await pod.engine.waiting_bytes() == 0
+
+
+async def test_messages_that_are_replaced_for_a_slow_client_are_counted(hub: MemoryHub) -> None:
+    limits = {"message_max_bytes": 4_096, "waiting_conflate_bytes": 1_024, "waiting_max_bytes": 65_536}
+    async with SocketPod(hub, "pod-aaaa", **limits).running() as pod:
+        await pod.enter("u-1")
+        for _ in range(10):
+            await pod.broker.publish_once([Publication(b'2["%b"]' % (b"x" * 900), ("user:u-1",), 0, "stock:p-9")])
+            await settle()
+        assert count(pod.metrics.conflations) == 8  # the first waits as it is, and the last
 
 
 def what_is_kept(pod: SocketPod) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from parts.waiting import eventually
 from realtime.errors import RedisUnavailable
 from realtime.protocol.disconnects import SERVER_DRAINING, TOO_MANY_COMMANDS, Closing
 from realtime.transports.socketio.overrides import MAX_CONNECT_ATTEMPTS
@@ -321,3 +322,51 @@ async def test_what_a_session_comes_over_is_known(pod: SocketPod) -> None:
     assert pod.attachment.transport(browser.sid) == "polling"
     await browser.leave()
     assert pod.attachment.transport(browser.sid) == "closed"
+
+
+# -- how long it takes to connect -----------------------------------------------------------------------------------
+
+
+def handshakes(pod: SocketPod) -> tuple[float, float]:
+    """How many, and how long all of them took."""
+    samples = {sample.name: sample.value for family in pod.metrics.handshakes.collect() for sample in family.samples}
+    return samples["realtime_handshake_seconds_count"], samples["realtime_handshake_seconds_sum"]
+
+
+async def test_a_handshake_is_measured_from_the_clients_connect_until_it_is_told_that_it_is_connected(
+    pod: SocketPod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = pod.gateway._recovery.prepare
+
+    async def prepare_slowly(*arguments: Any) -> None:
+        await asyncio.sleep(0.05)
+        await prepare(*arguments)
+
+    monkeypatch.setattr(pod.gateway._recovery, "prepare", prepare_slowly)
+    browser = Browser(pod)
+    await asyncio.sleep(0.2)  # the client's own time, before it says who it is
+    await browser.connect({"token": ISSUER.token("u-42")})
+    await eventually(browser.hear, 5, "it is welcomed")
+    times, seconds = handshakes(pod)
+    assert times == 1
+    assert 0.05 <= seconds < 0.2
+
+
+async def test_what_a_client_waited_for_its_turn_is_a_part_of_its_handshake(pod: SocketPod) -> None:
+    browser = Browser(pod, waited_seconds=1.5)
+    await browser.connect({"token": ISSUER.token("u-42")})
+    times, seconds = handshakes(pod)
+    assert times == 1
+    assert 1.5 <= seconds < 2.5
+
+
+async def test_who_is_refused_has_had_no_handshake(pod: SocketPod) -> None:
+    await refused(pod, {"token": "nonsense"})
+    assert handshakes(pod) == (0, 0)
+
+
+async def test_who_comes_again_over_the_same_connection_has_another_handshake(pod: SocketPod) -> None:
+    browser = await pod.enter("u-42")
+    await browser.send("1")
+    await browser.connect({"token": ISSUER.token("u-42")})
+    assert handshakes(pod)[0] == 2

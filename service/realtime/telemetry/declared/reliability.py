@@ -65,6 +65,4 @@ class ReliabilityMetrics:
             ["where"],
             registry=registry,
         )
-        start_at_zero(
-            self.bugs, ["close", "command", "connect", "message", "pipeline", "rest", "signal", "signal_queue_full"]
-        )
+        start_at_zero(self.bugs, ["close", "command", "message", "pipeline", "rest", "signal", "signal_queue_full"])

@@ -1,10 +1,10 @@
 """All connections of a pod, and what they share."""
 
 import asyncio
-import math
 import random
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import orjson
@@ -34,7 +34,21 @@ LONGEST_TICK_SECONDS: Final = 1.0
 PATIENT_PER_TURN: Final = 8
 # Of those who have not said who they are in time.
 CLOSED_PER_TURN: Final = 100
+# Of all, to count what waits for them: half a millisecond's work.
+LOOKED_AT_PER_TURN: Final = 2_000
 SHUTDOWN_CHECK_SECONDS: Final = 0.02
+
+
+@dataclass(slots=True)
+class _Stranger:
+    """A connection that has not said yet who it is.
+
+    `until`: when it must have; `asked_at`: when it did, else None. `waited_seconds`: for its turn to be opened.
+    """
+
+    until: float
+    waited_seconds: float = 0.0
+    asked_at: float | None = None
 
 
 class Application(Protocol):
@@ -97,8 +111,8 @@ class Engine:
         self._patient: deque[Coroutine[Any, Any, None]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._max_strangers = max_strangers
-        # Not admitted yet -> until when; the oldest first. A plain dict is slow at losing its first.
-        self._strangers: OrderedDict[Connection, float] = OrderedDict()
+        # Not admitted yet; the oldest first. A plain dict is slow at losing its first.
+        self._strangers: OrderedDict[Connection, _Stranger] = OrderedDict()
 
     def attach(self, application: Application) -> None:
         """Say what the messages are for, before the first connection."""
@@ -126,12 +140,12 @@ class Engine:
         if len(self.connections) >= self._max_connections or len(self._strangers) >= self._max_strangers:
             raise Refused(Problem.FULL)
 
-    def open(self, environ: dict[str, Any]) -> Connection:
-        """Make a connection, on polling, for whom `queue` has let in. Raises `Refused`."""
+    def open(self, environ: dict[str, Any], waited_seconds: float = 0.0) -> Connection:
+        """Make a connection, on polling, for whom `queue` has let in, after some wait. Raises `Refused`."""
         self._check_room()
         connection = Connection(self, self._new_id())
         self.connections[connection.sid] = connection
-        self.estrange(connection)
+        self.estrange(connection, waited_seconds)
         part = random.uniform(*FIRST_PING)  # noqa: S311 - jitter, not a secret
         connection.expect_ping_in(part * self.settings.ping_interval_seconds)
         assert self._application is not None
@@ -161,18 +175,30 @@ class Engine:
         return connection
 
     def admit(self, connection: Connection) -> None:
-        """The application knows who it is: it may stay."""
-        self._strangers.pop(connection, None)
+        """The application knows who it is, and has told it so: it may stay."""
+        stranger = self._strangers.pop(connection, None)
+        if stranger is not None and stranger.asked_at is not None:
+            answered_in_seconds = self._running_loop().time() - stranger.asked_at
+            self._metrics.handshakes.observe(stranger.waited_seconds + answered_in_seconds)
+
+    async def waiting_bytes(self) -> int:
+        """What waits for all clients. They are looked at in pieces, so that nobody waits for that."""
+        connections, waiting = list(self.connections.values()), 0
+        for start in range(0, len(connections), LOOKED_AT_PER_TURN):
+            waiting += sum(connection.waiting_bytes for connection in connections[start : start + LOOKED_AT_PER_TURN])
+            await asyncio.sleep(0)
+        return waiting
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         # Asked for once: Python 3.11 makes a system call, getpid(), to answer.
         self._loop = self._loop or asyncio.get_running_loop()
         return self._loop
 
-    def estrange(self, connection: Connection) -> None:
+    def estrange(self, connection: Connection, waited_seconds: float = 0.0) -> None:
         """Nobody knows who it is, or what it stays for: it has some time to say so."""
         if connection not in self._strangers:
-            self._strangers[connection] = self._running_loop().time() + self.settings.connect_timeout_seconds
+            until = self._running_loop().time() + self.settings.connect_timeout_seconds
+            self._strangers[connection] = _Stranger(until, waited_seconds)
             if self.wheel_slot is None:
                 self.wheel.arm(self, LONGEST_TICK_SECONDS)
 
@@ -184,16 +210,17 @@ class Engine:
         """The wheel: close who has not said in time what it came for."""
         loop = self._running_loop()
         for _ in range(CLOSED_PER_TURN):
-            connection, until = next(iter(self._strangers.items()), (None, math.inf))
-            if connection is None:
+            if not self._strangers:
                 return
-            if until > loop.time():
+            connection, stranger = next(iter(self._strangers.items()))
+            if stranger.until > loop.time():
                 self.wheel.arm(self, LONGEST_TICK_SECONDS)
                 return
-            del self._strangers[connection]
-            if not connection.is_answered:
-                self.estrange(connection)  # it is we who are late
+            if not connection.is_answered:  # it is we who are late
+                stranger.until = loop.time() + self.settings.connect_timeout_seconds
+                self._strangers.move_to_end(connection)
                 continue
+            del self._strangers[connection]
             connection.close(Reason.SERVER_DISCONNECT, frames.POLICY_VIOLATION, "No CONNECT came in time.")
         loop.call_soon(self.on_due)
 
@@ -215,9 +242,12 @@ class Engine:
 
     def start(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
         """See `Hub`. Thousands that come or go at once wait for one another, so that those who stay do not."""
-        if connection.is_open and connection not in self._strangers:
+        stranger = self._strangers.get(connection)
+        if connection.is_open and stranger is None:
             self._run(work)
             return
+        if stranger is not None and stranger.asked_at is None:
+            stranger.asked_at = self._running_loop().time()
         self._patient.append(work)
         if len(self._patient) == 1:
             self._running_loop().call_soon(self._run_patient)

@@ -6,6 +6,7 @@ uvicorn is asked for this with `Config(http=...)`. What is not Socket.IO's passe
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -180,8 +181,10 @@ class _EngineHttpProtocol(HttpToolsProtocol):
             self._probe(engine.find(query.sid), answer, reader)
             return
 
+        asked_at = time.monotonic()
+
         def begin() -> None:
-            connection = engine.open(environ_of(self.scope, path, query_string))
+            connection = engine.open(environ_of(self.scope, path, query_string), time.monotonic() - asked_at)
             self.transport.write(answer + engine.open_packet(connection, []))
             connection.connect_websocket(self.transport, reader)
             self._let_go()

@@ -21,6 +21,13 @@ class Reason:
     PING_TIMEOUT: Final = "ping timeout"
     TRANSPORT_CLOSE: Final = "transport close"
     TRANSPORT_ERROR: Final = "transport error"
+    # Ours.
+    SLOW_CLIENT: Final = "slow client"
+    HISTORY_GAP: Final = "history gap"
+    SUPERSEDED: Final = "superseded"
+
+
+REASONS: Final = tuple(value for name, value in vars(Reason).items() if name.isupper())
 
 
 class State(Enum):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -65,9 +66,11 @@ class PollingApp:
         if query.transport != POLLING:
             raise Refused(Problem.BAD_REQUEST, "a websocket begins with an upgrade")
         if query.sid is None:
+            asked_at = time.monotonic()
             if (turn := self._engine.queue()) is not None:
                 await turn
-            connection = self._engine.open(environ_of(scope, scope["path"], scope["query_string"]))
+            environ = environ_of(scope, scope["path"], scope["query_string"])
+            connection = self._engine.open(environ, time.monotonic() - asked_at)
             return encode_payload([self._engine.open_packet(connection, ["websocket"])])
         connection = self._engine.find(query.sid)
         exchange = connection.exchange

@@ -15,8 +15,10 @@ from realtime.gateway.gateway import Gateway, describe
 from realtime.gateway.returning import Return, read_return
 from realtime.gateway.tokens import Credentials
 from realtime.protocol.disconnects import SERVER_DRAINING, TRY_AGAIN
+from realtime.telemetry.counting import start_at_zero
 from realtime.telemetry.metrics import Metrics
 from realtime.telemetry.tracing import NO_TRACING, Kind, Span, Tracing
+from realtime.transports.engineio.hub import REASONS
 from realtime.transports.socketio.local import DEFAULT_NAMESPACE
 
 log = structlog.get_logger(__name__)
@@ -30,6 +32,7 @@ def register_handlers(
     tracing: Tracing = NO_TRACING,
 ) -> None:
     """Connect python-socketio's events to the gateway."""
+    start_at_zero(metrics.disconnects, REASONS)
 
     def is_only_named_so(sid: str) -> bool:
         # python-socketio calls the same handlers for events that clients name `connect` or `disconnect`; who really

@@ -21,6 +21,7 @@ from realtime.errors import RedisUnavailable
 from realtime.telemetry.metrics import Metrics
 from realtime.telemetry.tracing import NO_TRACING, Tracing
 from realtime.transports.engineio import frames
+from realtime.transports.engineio.hub import Reason
 from realtime.transports.engineio.packets import text_frame
 from realtime.transports.socketio.hold import Held
 from realtime.transports.socketio.local import DEFAULT_NAMESPACE, Callback, LocalManager
@@ -106,8 +107,7 @@ class BrokerManager(LocalManager):
         members = self._namespaces.get(DEFAULT_NAMESPACE)
         if members is None:
             return
-        outbox, now_ms = self._engine.outbox, self._clock.wall_ms()
-        written = 0
+        outbox, now_ms, written = self._engine.outbox, self._clock.wall_ms(), 0
         for delivery in deliveries:
             if holds := members.holds(delivery):
                 held = Held(delivery, self._broker.cursor_at(delivery))
@@ -122,10 +122,12 @@ class BrokerManager(LocalManager):
             if placed.connections:
                 frame = text_frame(placed_packet(delivery.packet, self._broker.cursor_at(delivery)))
                 outbox.put(placed, frame, delivery.conflation_key)
-            heard = len(plain.connections) + len(placed.connections)
-            if heard:
+            if heard := len(plain.connections) + len(placed.connections):
                 written += heard
-                self._metrics.delivery_latency.observe(max(0.0, (now_ms - delivery.occurred_ms) / 1_000))
+                late_ms = now_ms - delivery.occurred_ms
+                if late_ms < 0:
+                    self._metrics.future_timestamps.inc()
+                self._metrics.delivery_latency.observe(max(0, late_ms) / 1_000, delivery.traceparent)
                 if delivery.traceparent is not None:
                     trace_delivery(self._tracing, delivery.room, delivery.traceparent, heard)
         self._metrics.deliveries.inc(written)
@@ -135,7 +137,7 @@ class BrokerManager(LocalManager):
         for room in rooms:
             for sid, eio_sid in list(self.get_participants(DEFAULT_NAMESPACE, room)):
                 log.info("closed_for_a_gap", session=sid)
-                self._send_away(eio_sid, "history gap", "Messages were lost.")
+                self._send_away(eio_sid, Reason.HISTORY_GAP, "Messages were lost.")
 
     def _send_away(self, eio_sid: str | None, reason: str, text: str) -> None:
         # Not by a DISCONNECT packet: who hears that does not come back by itself.
@@ -172,7 +174,7 @@ class BrokerManager(LocalManager):
                 if signal.origin == self._pod_id and signal.reply_to in self._awaited_acks:
                     self._awaited_acks[signal.reply_to]()
             case Supersede():
-                self._send_away(self.eio_sid_from_sid(signal.sid, DEFAULT_NAMESPACE), "superseded", SUPERSEDED)
+                self._send_away(self.eio_sid_from_sid(signal.sid, DEFAULT_NAMESPACE), Reason.SUPERSEDED, SUPERSEDED)
             case Disconnect():
                 self._later(partial(self.server.disconnect, signal.sid, signal.namespace, ignore_queue=True))
 
@@ -312,7 +314,7 @@ class BrokerManager(LocalManager):
         """Close a session, on whatever pod it is, whose client has come back as another one."""
         pod_id = pod_of(sid)
         if self._is_here(sid, DEFAULT_NAMESPACE):
-            self._send_away(self.eio_sid_from_sid(sid, DEFAULT_NAMESPACE), "superseded", SUPERSEDED)
+            self._send_away(self.eio_sid_from_sid(sid, DEFAULT_NAMESPACE), Reason.SUPERSEDED, SUPERSEDED)
         elif pod_id is not None and pod_id != self._pod_id:
             await self._broker.signal_pod(pod_id, encode_signal(Supersede(origin=self._pod_id, sid=sid)))
 

@@ -114,7 +114,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     def on_slow(self, connection: Connection) -> None:
         """See `Application`."""
         frame = packets.text_frame(self.slow_notice) if self.slow_notice else b""
-        connection.close("slow client", frames.TRY_AGAIN_LATER, "Messages waited too long.", frame)
+        connection.close(Reason.SLOW_CLIENT, frames.TRY_AGAIN_LATER, "Messages waited too long.", frame)
 
     # -- what python-socketio does otherwise ------------------------------------------------------------------------
 

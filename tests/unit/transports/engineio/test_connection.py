@@ -127,6 +127,7 @@ async def test_above_the_first_mark_only_the_latest_of_a_conflation_key_waits() 
     assert [late.count(b"product:%d=" % number) for number in range(3)] == [1, 1, 1]
     assert late.index(b"product:2=497;") < late.index(b"product:0=498;") < late.index(b"product:1=499;")
     assert late.index(b"product:1=499;") < late.index(b"without a key")
+    assert hub.conflated == 500 - b"".join(transport.written).count(b"product:")
 
 
 async def test_above_the_second_mark_the_connection_is_closed_and_what_waited_is_dropped() -> None:
