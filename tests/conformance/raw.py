@@ -219,6 +219,9 @@ class Wire:
 
     async def send(self, *data: bytes, chop: int | None = None) -> None:
         """Write at once, or, with `chop`, so many bytes at a time. Fine if the server has closed meanwhile."""
+        # Neither a write that the kernel takes at once nor one that it refuses waits for anything: who does nothing but
+        # send would let nobody else run, and never hear that the connection is gone.
+        await asyncio.sleep(0)
         whole = b"".join(data)
         with suppress(ConnectionError):
             for start in range(0, len(whole), chop or len(whole) or 1):

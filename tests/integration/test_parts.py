@@ -21,7 +21,7 @@ from parts.fixtures import Connect
 from parts.haproxy import Haproxy
 from parts.http import get
 from parts.js_client import JsClient
-from parts.ports import free_port
+from parts.ports import CLUSTER_BUS, CLUSTER_PORTS, PORTS, free_port, own_share
 from parts.python_client import PythonClient
 from parts.redis_cluster import RedisCluster
 from parts.redis_sentinel import RedisSentinel
@@ -51,7 +51,14 @@ class WebServer:
         await self._runner.cleanup()
 
 
-# --- waiting and children
+# --- ports, waiting and children
+
+
+def test_no_two_workers_and_no_two_kinds_of_parts_take_the_same_ports() -> None:
+    buses = range(CLUSTER_PORTS.start + CLUSTER_BUS, CLUSTER_PORTS.stop + CLUSTER_BUS)
+    shares = [own_share(ports, f"gw{worker}", 3) for ports in (PORTS, CLUSTER_PORTS, buses) for worker in range(3)]
+    taken = [port for share in shares for port in share]
+    assert len(set(taken)) == len(taken) == len(PORTS) + 2 * len(CLUSTER_PORTS)
 
 
 async def test_a_wait_in_vain_says_what_it_waited_for() -> None:
