@@ -4,6 +4,8 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from parts.clients import Client
 from parts.fixtures import Connect
 from parts.http import get
@@ -178,6 +180,31 @@ async def test_any_client_goes_on_by_its_offset(cluster: Cluster, connect: Conne
     await orders.happen()
     await again.wait_for_event("order:updated", count=4)
     assert numbers(again) == [4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["all, then one", "one, then all"])
+async def test_a_message_of_two_rooms_comes_once_in_whatever_order_they_are_asked_for(
+    cluster: Cluster, connect: Connect, user: str, first: int
+) -> None:
+    async def happens(stock: int) -> None:
+        async with cluster.topics.producer() as producer:
+            value = b'{"productId":"%b","stock":%d}' % (user.encode(), stock)
+            await producer.send_and_wait(cluster.topics.name("inventory.updated"), value, key=user.encode())
+
+    def levels() -> list[int]:
+        told = (heard.args[0] for heard in client.events("inventory:updated"))
+        return [about["stock"] for about in told if about["productId"] == user]
+
+    asks: list[dict[str, Any]] = [{}, {"productIds": [user]}]
+    client = await connect(cluster.url, cluster.issuer.token(user), by=PythonClient)
+    offset = (await client.wait_for_event("connection:success")).args[0]["offset"]
+    await client.command("subscribe:inventory", asks[first])
+    await happens(1)
+    await client.wait_for(lambda _: levels() == [1], 20)
+    assert (await client.command("subscribe:inventory", {**asks[1 - first], "since": offset}))["ok"]
+    await happens(2)
+    await client.wait_for(lambda _: 2 in levels(), 20)
+    assert levels() == [1, 2]
 
 
 async def test_who_was_away_is_told_once_what_came_meanwhile(cluster: Cluster, connect: Connect, user: str) -> None:

@@ -428,7 +428,7 @@ class OneOrderContract(BrokerContract):
             mine = [d.packet.decode() for d in first.deliveries if d.packet.startswith(b"%d-" % publisher)]
             assert mine == [f"{publisher}-{n}-{i}" for n in range(20) for i in range(3)]
 
-    async def test_a_publication_has_one_offset_in_all_its_rooms_and_names_those_before(
+    async def test_a_publication_has_one_offset_in_all_its_rooms_and_names_the_others(
         self, make_broker: MakeBroker
     ) -> None:
         pod = await make_broker()
@@ -438,12 +438,12 @@ class OneOrderContract(BrokerContract):
         first, second = pod.deliveries[:3], pod.deliveries[3:]
         assert len({d.offset for d in first}) == len({d.offset for d in second}) == 1
         assert first[0].offset < second[0].offset
-        assert [(d.room, d.except_rooms) for d in first] == [
-            ("a", ()),
-            ("b", ("a", "b ☃")),
-            ("c", ("a", "b ☃", "b")),
+        assert [(d.room, d.except_rooms, d.later_rooms) for d in first] == [
+            ("a", (), ("b ☃", "b", "c")),
+            ("b", ("a", "b ☃"), ("c",)),
+            ("c", ("a", "b ☃", "b"), ()),
         ]
-        assert [(d.room, d.except_rooms) for d in second] == [("c", ()), ("a", ("c",))]
+        assert [(d.room, d.except_rooms, d.later_rooms) for d in second] == [("c", (), ("a",)), ("a", ("c",), ())]
 
     async def test_a_room_that_is_named_twice_hears_once(self, make_broker: MakeBroker) -> None:
         pod = await make_broker()

@@ -40,7 +40,7 @@ class Delivery(NamedTuple):
 
     `offset` is its place in the total order of one Redis primary and `epoch` names that order: after Redis has lost its
     data there is a new epoch, and old offsets mean nothing in it. Members that are also in one of `except_rooms`
-    receive the message through that room and must not receive it here.
+    receive the message through that room and must not receive it here. `later_rooms` are the others that it went to.
     """
 
     room: str
@@ -51,6 +51,7 @@ class Delivery(NamedTuple):
     except_rooms: tuple[str, ...] = ()
     conflation_key: str | None = None
     traceparent: str | None = None
+    later_rooms: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -41,7 +41,7 @@ class MemoryHub:
         rooms = tuple(dict.fromkeys(publication.rooms))
         for number, room in enumerate(rooms):
             # Through the wire form, so that it holds in memory what it holds in Redis.
-            encoded = wire.encode(publication, publication.except_rooms + rooms[:number])
+            encoded = wire.encode(publication, publication.except_rooms + rooms[:number], rooms[number + 1 :])
             delivery = wire.decode(room, wire.with_offset(self.epoch, self.offset, encoded))
             self._keep(room, delivery)
             for broker in list(self.brokers.values()):

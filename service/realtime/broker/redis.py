@@ -318,5 +318,5 @@ def _write_messages(publications: Sequence[Publication], messages: list[bytes | 
             for number, room in enumerate(rooms):
                 messages += (
                     ("=" if number else "+") + room,
-                    wire.encode(publication, publication.except_rooms + rooms[:number]),
+                    wire.encode(publication, publication.except_rooms + rooms[:number], rooms[number + 1 :]),
                 )

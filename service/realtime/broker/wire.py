@@ -21,13 +21,16 @@ log = structlog.get_logger(__name__)
 VERSION: Final = b"1"
 
 
-def encode(publication: Publication, except_rooms: Sequence[str] = ()) -> bytes:
+def encode(publication: Publication, except_rooms: Sequence[str] = (), later_rooms: Sequence[str] = ()) -> bytes:
     """Write what follows the offset."""
-    if not except_rooms and publication.conflation_key is None and publication.traceparent is None:
+    is_for_one = not except_rooms and not later_rooms
+    if is_for_one and publication.conflation_key is None and publication.traceparent is None:
         return b"%d -\n%b" % (publication.occurred_ms, publication.packet)
     rare: dict[str, object] = {}
     if except_rooms:
         rare["exceptRooms"] = except_rooms
+    if later_rooms:
+        rare["laterRooms"] = later_rooms
     if publication.conflation_key is not None:
         rare["conflationKey"] = publication.conflation_key
     if publication.traceparent is not None:
@@ -51,13 +54,16 @@ def decode(room: str, payload: bytes) -> Delivery:
         packet.decode()  # browsers close a websocket on which text comes that is not UTF-8
     if rare_json == b"-":
         # Not `Delivery(...)`, which takes three times as long; this is done for each message that a pod hears.
-        return tuple.__new__(Delivery, (room, epoch.decode(), int(offset), packet, int(occurred_ms), (), None, None))
+        fields = (room, epoch.decode(), int(offset), packet, int(occurred_ms), (), None, None, ())
+        return tuple.__new__(Delivery, fields)
     rare = orjson.loads(rare_json)
     if not isinstance(rare, dict):
         raise ValueError("the rare fields are not a JSON object")  # noqa: TRY004 - what was read is wrong, not how
-    except_rooms = rare.get("exceptRooms", [])
+    except_rooms, later_rooms = rare.get("exceptRooms", []), rare.get("laterRooms", [])
     texts = (rare.get("conflationKey", ""), rare.get("traceparent", ""))
-    if not isinstance(except_rooms, list) or not all(isinstance(text, str) for text in (*except_rooms, *texts)):
+    if not isinstance(except_rooms, list) or not isinstance(later_rooms, list):
+        raise ValueError("a rare field is not what it should be")  # noqa: TRY004 - as above
+    if not all(isinstance(text, str) for text in (*except_rooms, *later_rooms, *texts)):
         raise ValueError("a rare field is not what it should be")
     return Delivery(
         room,
@@ -68,6 +74,7 @@ def decode(room: str, payload: bytes) -> Delivery:
         tuple(except_rooms),
         rare.get("conflationKey"),
         rare.get("traceparent"),
+        tuple(later_rooms),
     )
 
 

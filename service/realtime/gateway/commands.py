@@ -67,9 +67,9 @@ class Commands:
         fresh = [room for room in rooms if room not in session.rooms]
         if len(session.rooms) + len(fresh) > self._limits.rooms_per_session:
             raise LimitExceeded(f"A session may be in {self._limits.rooms_per_session} rooms.")
-        await self._recovery.join(session, fresh, None if since is None else read_cursor(since))
+        catch_up = await self._recovery.join(session, fresh, None if since is None else read_cursor(since))
         answer = self._rooms(session)
-        if (catch_up := session.catch_up) is not None:
+        if catch_up is not None:
             answer |= {"recovered": catch_up.reason is None, "missed": len(catch_up.missed)}
             if catch_up.reason is not None:
                 answer["reason"] = catch_up.reason

@@ -14,7 +14,8 @@ def has_heard(session: Session, delivery: Delivery) -> bool:
     """Whether a message came to the session by another of its rooms, or at its welcome."""
     if session.told_at_welcome is not None and session.told_at_welcome.tells(delivery):
         return True
-    places = [session.rooms[room] for room in delivery.except_rooms if room in session.rooms]
+    others = (*delivery.except_rooms, *delivery.later_rooms)
+    places = [session.rooms[room] for room in others if room in session.rooms]
     return any(place.epoch == delivery.epoch and place.offset < delivery.offset for place in places)
 
 

@@ -23,7 +23,7 @@ from realtime.gateway.returning import PROBLEMS, Return
 from realtime.gateway.session import CatchUp, Session
 from realtime.gateway.turns import Turns
 from realtime.presence.base import Device, Presence
-from realtime.protocol.rooms import orders_room, user_room
+from realtime.protocol.rooms import may_share_messages, orders_room, user_room
 from realtime.resumption.base import ResumableSession, ResumableSessions
 from realtime.settings import LimitSettings, OfflineSettings, RecoverySettings, SocketSettings
 from realtime.telemetry.counting import start_at_zero
@@ -231,7 +231,7 @@ class Recovery:
 
     # -- joining more rooms -----------------------------------------------------------------------------------------
 
-    async def join(self, session: Session, rooms: Sequence[str], since: Cursor | None) -> None:
+    async def join(self, session: Session, rooms: Sequence[str], since: Cursor | None) -> CatchUp | None:
         """Take a session into rooms that it is not in; `since`: and find out what it missed there, for `tell`.
 
         All of them or, at an error, none. Raises `RedisUnavailable`.
@@ -240,7 +240,8 @@ class Recovery:
         orders = orders_room(session.user_id)
         if session.orders_owed is not None and orders in rooms:
             since = earlier(since, session.orders_owed)
-        if since is not None:
+        # What comes to rooms of both while these are joined comes by one of them, and it is not known yet by which.
+        if since is not None or may_share_messages(rooms, session.rooms):
             session.told_before = session.told_before or self._broker.told_in(user_room(session.user_id))
             self._attachment.hold(session.id)
             session.catch_up = CatchUp(so_far, Cursor())  # if nothing more comes of it
@@ -257,8 +258,11 @@ class Recovery:
         session.rooms |= {room: self._broker.told_in(room) for room in rooms}
         if session.catch_up is None:
             await self.keep_rooms(session)
-        elif since is not None and session.catch_up.reason is None:
+        if since is None or session.catch_up is None:
+            return None
+        if session.catch_up.reason is None:
             session.rooms |= {room: place_of(session.rooms[room], since) for room in rooms}
+        return session.catch_up
 
     async def _recover_since(self, session: Session, after: Mapping[str, Cursor], so_far: Cursor) -> CatchUp:
         missed = await self._read(session, after)

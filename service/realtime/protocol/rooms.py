@@ -1,5 +1,6 @@
 """The rooms' names."""
 
+from collections.abc import Iterable
 from typing import Final
 from zlib import crc32
 
@@ -21,6 +22,12 @@ def orders_room(user_id: str) -> str:
 def product_room(product_id: str) -> str:
     """Room of those who follow one product."""
     return f"product:{product_id}"
+
+
+def may_share_messages(rooms: Iterable[str], others: Iterable[str]) -> bool:
+    """Whether a message may go to one of the rooms and to one of the others, as `routing` sends them."""
+    kinds, other_kinds = {kind_of(room) for room in rooms}, {kind_of(room) for room in others}
+    return ("inventory" in kinds and "product" in other_kinds) or ("product" in kinds and "inventory" in other_kinds)
 
 
 def kind_of(room: str) -> str:

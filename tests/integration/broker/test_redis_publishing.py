@@ -281,6 +281,8 @@ async def test_what_does_not_reach_redis_says_so(own_pods: RedisPods, own_redis:
         b"1 epoch 1 1 []\nx",
         b'1 epoch 1 1 {"exceptRooms":"r"}\nx',
         b'1 epoch 1 1 {"exceptRooms":[1]}\nx',
+        b'1 epoch 1 1 {"laterRooms":"r"}\nx',
+        b'1 epoch 1 1 {"laterRooms":[1]}\nx',
         b'1 epoch 1 1 {"conflationKey":7}\nx',
         b'1 epoch 1 1 {"traceparent":{}}\nx',
     ],

@@ -20,6 +20,7 @@ packets = texts.map(str.encode)
     st.integers(0, 2**53),
     packets,
     st.lists(texts, max_size=3),
+    st.lists(texts, max_size=3),
     st.none() | texts,
     st.none() | texts,
 )
@@ -29,11 +30,12 @@ def test_what_is_written_is_read(
     occurred_ms: int,
     packet: bytes,
     except_rooms: list[str],
+    later_rooms: list[str],
     conflation_key: str | None,
     traceparent: str | None,
 ) -> None:
-    publication = Publication(packet, (*except_rooms, "r"), occurred_ms, conflation_key, traceparent)
-    payload = wire.with_offset(epoch, offset, wire.encode(publication, except_rooms))
+    publication = Publication(packet, (*except_rooms, "r", *later_rooms), occurred_ms, conflation_key, traceparent)
+    payload = wire.with_offset(epoch, offset, wire.encode(publication, except_rooms, later_rooms))
     delivery = wire.decode("r", payload)
     assert type(delivery) is Delivery
     assert delivery == Delivery(
@@ -45,6 +47,7 @@ def test_what_is_written_is_read(
         except_rooms=tuple(except_rooms),
         conflation_key=conflation_key,
         traceparent=traceparent,
+        later_rooms=tuple(later_rooms),
     )
 
 

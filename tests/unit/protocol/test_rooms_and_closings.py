@@ -15,6 +15,13 @@ def test_rooms_have_the_names_of_the_contract() -> None:
     assert (rooms.INVENTORY_UPDATES, rooms.ADMIN_DASHBOARD) == ("inventory:updates", "admin:dashboard")
 
 
+def test_rooms_that_share_no_messages_are_known() -> None:
+    assert not rooms.may_share_messages(["orders:1", "inventory:updates"], ["user:1", "admin:dashboard"])
+    assert not rooms.may_share_messages(["product:1"], ["product:2", "user:1"])
+    assert rooms.may_share_messages(["product:1"], ["user:1", "inventory:updates"])
+    assert rooms.may_share_messages(["inventory:updates"], ["user:1", "product:1"])
+
+
 @pytest.mark.parametrize("hostile", ["admin:dashboard", "inventory:updates", "user:1", "../orders:1"])
 def test_no_id_makes_a_room_of_another_kind(hostile: str) -> None:
     named = {rooms.user_room(hostile), rooms.orders_room(hostile), rooms.product_room(hostile)}

@@ -1,5 +1,7 @@
 """The one table: nothing in the catalog is forgotten in it."""
 
+from itertools import combinations
+
 import pytest
 
 from realtime.events.catalog import FACTS
@@ -7,6 +9,7 @@ from realtime.events.envelope import Event
 from realtime.events.fact import Fact
 from realtime.events.order import OrderUpdated
 from realtime.protocol.messages import encode_packets
+from realtime.protocol.rooms import may_share_messages
 from realtime.routing.routes import Router
 from unit.fakes import NOON_MS
 from unit.records import LEAST, MOST
@@ -28,6 +31,12 @@ def test_every_event_reaches_the_admins_under_its_own_name(event_type: str) -> N
 def test_every_message_says_which_event_it_tells_of_and_when_it_happened(event_type: str) -> None:
     stamps = {(data["eventId"], data["timestamp"]) for _, _, data in tell(event_type, **LEAST[event_type])}
     assert stamps == {("e-1", "2026-11-23T10:00:00.000Z")}
+
+
+@pytest.mark.parametrize("event_type", FACTS)
+def test_rooms_of_one_message_are_known_to_share_messages(event_type: str) -> None:
+    for _, rooms, _ in tell(event_type, **LEAST[event_type]):
+        assert all(may_share_messages([one], [other]) for one, other in combinations(rooms, 2))
 
 
 @pytest.mark.parametrize("event_type", FACTS)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import pytest
@@ -383,6 +383,42 @@ async def test_what_was_told_on_joining_is_not_told_again_by_another_room(pod: S
         await client.browser.send(f"2{number}" + json.dumps(["subscribe:inventory", {**payload, "since": start}]))
         await client.hears_all()
     assert client.told == [1, 2]
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["all, then one", "one, then all"])
+async def test_what_one_room_told_is_not_told_again_by_another_that_is_asked_for(pod: SocketPod, first: int) -> None:
+    client = await Visitor(pod).come()
+    start = client.auth["offset"]
+    asks = ({}, {"productIds": ["a"]})
+    await client.browser.command("subscribe:inventory", asks[first])
+    await say(pod, 1, 2, *BOTH)
+    await client.hears_all()
+    await client.browser.send("29" + json.dumps(["subscribe:inventory", {**asks[1 - first], "since": start}]))
+    await say(pod, 3, 3, *BOTH)
+    await client.hears_all()
+    assert client.told == [1, 2, 3]
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["all, then one", "one, then all"])
+async def test_what_comes_while_a_second_of_its_rooms_is_joined_comes_once(
+    pod: SocketPod, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    client = await Visitor(pod).come()
+    asks = ({}, {"productIds": ["a"]})
+    await client.browser.command("subscribe:inventory", asks[first])
+    subscribe = pod.broker.subscribe
+
+    async def subscribe_late(rooms: Collection[str]) -> None:
+        await say(pod, 1, 1, *BOTH)
+        await subscribe(rooms)
+        await say(pod, 2, 2, *BOTH)
+
+    monkeypatch.setattr(pod.broker, "subscribe", subscribe_late)
+    await client.browser.send("29" + json.dumps(["subscribe:inventory", asks[1 - first]]))
+    await eventually(lambda: client.browser.connection.is_answered, 5, "it is answered")
+    await say(pod, 3, 3, *BOTH)
+    await client.hears_all()
+    assert client.told == [1, 2, 3]
 
 
 async def test_rooms_that_it_could_not_go_on_in_are_not_heard_meanwhile(pod: SocketPod, hub: MemoryHub) -> None:
