@@ -17,6 +17,7 @@ from realtime.clock import SystemClock
 from realtime.delivery.publisher import Publisher
 from realtime.errors import RedisUnavailable
 from realtime.gateway.gateway import Gateway
+from realtime.gateway.hearing import Hearing
 from realtime.gateway.moving import Moving
 from realtime.gateway.recovery import Recovery
 from realtime.gateway.sessions import Sessions
@@ -103,7 +104,8 @@ class Pod:
         self._socketio = make_socketio_server(self._manager, self._id, self._engine)
         self._attachment = SocketIOAttachment(self._socketio, self._engine)
         self._sessions = Sessions(settings.limits)
-        self._moving = Moving(self._sessions, self._attachment, settings.drain, self._metrics)
+        hearing = Hearing(self._attachment, self._broker, settings.sockets)
+        self._moving = Moving(self._sessions, self._attachment, hearing, settings.drain, self._metrics)
         verifier = TokenVerifier(settings.auth, self._metrics)
         self._stats = Stats(self._sessions, self._attachment, self._directory, self._presence, clock)
         recovery = Recovery(
@@ -112,8 +114,8 @@ class Pod:
             self._broker,
             self._presence,
             self._resumables,
+            hearing,
             settings.limits,
-            settings.sockets,
             settings.recovery,
             settings.offline,
             self._metrics,
@@ -123,6 +125,7 @@ class Pod:
             self._broker,
             breakers.redis,
             recovery,
+            hearing,
             self._sessions,
             self._stats,
             verifier,

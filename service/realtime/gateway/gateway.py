@@ -23,6 +23,7 @@ from realtime.errors import (
 )
 from realtime.gateway.attachment import Attachment
 from realtime.gateway.commands import Answer, Commands
+from realtime.gateway.hearing import Hearing
 from realtime.gateway.recovery import Recovery
 from realtime.gateway.returning import Return
 from realtime.gateway.session import Session
@@ -54,6 +55,7 @@ class Gateway:
         broker: Broker,
         redis: Breaker,
         recovery: Recovery,
+        hearing: Hearing,
         sessions: Sessions,
         stats: Stats,
         verifier: TokenVerifier,
@@ -68,6 +70,7 @@ class Gateway:
         self._sessions = sessions
         self._verifier = verifier
         self._recovery = recovery
+        self._hearing = hearing
         self._commands = Commands(attachment, broker, recovery, verifier, stats, limits)
         self._limits = limits
         self._join_timeout_seconds = sockets.join_timeout_seconds
@@ -179,10 +182,17 @@ class Gateway:
 
     async def close_expired(self) -> None:
         """Close each session when its token expires. Runs until cancelled."""
+        asked: list[Session] = []
         while True:
             await asyncio.sleep(EXPIRY_CHECK_SECONDS)
-            for session in self._sessions.expired(self._clock.wall_ms() / 1_000 - self._leeway_seconds):
-                await self._attachment.close(session.id, TOKEN_EXPIRED)
+            now_seconds = self._clock.wall_ms() / 1_000 - self._leeway_seconds
+            for session in asked:
+                # It may have gone meanwhile, or have a newer token.
+                if self._sessions.get(session.id) is session and session.identity.expires_at <= now_seconds:
+                    await self._attachment.close(session.id, TOKEN_EXPIRED)
+            asked = self._sessions.expired(now_seconds)
+            for session in asked:
+                self._hearing.ask(session)
 
     async def _slow_down(self, session: Session) -> None:
         if session.commands.take(self._clock.monotonic_seconds()):

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from realtime.gateway.attachment import Attachment
+from realtime.gateway.hearing import Hearing
 from realtime.gateway.session import Session
 from realtime.gateway.sessions import Sessions
 from realtime.protocol.disconnects import SERVER_DRAINING
@@ -25,9 +26,17 @@ LAST_WAVE_SECONDS: Final = 5.0
 class Moving:
     """Sends sessions away: each wave is told `server:draining`, and one interval later it is closed."""
 
-    def __init__(self, sessions: Sessions, attachment: Attachment, settings: DrainSettings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        attachment: Attachment,
+        hearing: Hearing,
+        settings: DrainSettings,
+        metrics: Metrics,
+    ) -> None:
         self._sessions = sessions
         self._attachment = attachment
+        self._hearing = hearing
         self._settings = settings
         self._metrics = metrics
         self._in_a_hurry = asyncio.Event()
@@ -75,6 +84,7 @@ class Moving:
             # When each comes back is spread, for clients that go by it.
             delay_ms = random.randint(0, self._settings.retry_after_ms)  # noqa: S311 - jitter, not a secret
             await self._attachment.send(session.id, "server:draining", {"retryAfterMs": delay_ms})
+            self._hearing.ask(session)
         await self.pause(self._settings.wave_interval_seconds)
         for session in wave:
             await self._attachment.close(session.id, SERVER_DRAINING)

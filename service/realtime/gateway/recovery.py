@@ -18,6 +18,7 @@ from realtime.clock import iso_utc
 from realtime.errors import RedisUnavailable, TooManyForNow
 from realtime.gateway.access import may_hear
 from realtime.gateway.attachment import Attachment
+from realtime.gateway.hearing import Hearing
 from realtime.gateway.places import each_once, earlier, has_heard, just_before, own_rooms, place_of, what_to_read
 from realtime.gateway.returning import PROBLEMS, Return
 from realtime.gateway.session import CatchUp, Session
@@ -25,7 +26,7 @@ from realtime.gateway.turns import Turns
 from realtime.presence.base import Device, Presence
 from realtime.protocol.rooms import may_share_messages, orders_room, user_room
 from realtime.resumption.base import ResumableSession, ResumableSessions
-from realtime.settings import LimitSettings, OfflineSettings, RecoverySettings, SocketSettings
+from realtime.settings import LimitSettings, OfflineSettings, RecoverySettings
 from realtime.telemetry.counting import start_at_zero
 from realtime.telemetry.metrics import Metrics
 
@@ -42,9 +43,6 @@ PID_BYTES: Final = 24
 MAX_TAKEOVERS: Final = 5
 # A client that takes longer to be told what it missed does not keep others waiting any more.
 LONGEST_TURN_SECONDS: Final = 2.0
-# How a connection ends of which we know that it heard what was written; of others we know that only up to their last
-# answer to a ping.
-ORDERLY_ENDS: Final = frozenset({"client disconnect", "server disconnect", "transport close"})
 
 
 class Recovery:
@@ -57,8 +55,8 @@ class Recovery:
         broker: Broker,
         presence: Presence,
         resumables: ResumableSessions,
+        hearing: Hearing,
         limits: LimitSettings,
-        sockets: SocketSettings,
         recovery: RecoverySettings,
         offline: OfflineSettings,
         metrics: Metrics,
@@ -68,8 +66,8 @@ class Recovery:
         self._broker = broker
         self._presence = presence
         self._resumables = resumables
+        self._hearing = hearing
         self._max_sessions_per_user = limits.sessions_per_user
-        self._unanswered_seconds = sockets.ping_interval_seconds + sockets.ping_timeout_seconds
         self._max_messages = recovery.max_messages
         self._offline = offline
         self._metrics = metrics
@@ -310,18 +308,9 @@ class Recovery:
     def ended(self, session: Session, reason: str) -> None:
         """Note that a session that was prepared is gone."""
         self.end_turn(session)
-        self._presence.leave(session.id, self._heard_up_to(session, reason) if session.is_welcome else None)
+        self._presence.leave(session.id, self._hearing.up_to(session, reason) if session.is_welcome else None)
         if session.pid is not None:
             self._resumables.release(session.pid, session.id)
-
-    def _heard_up_to(self, session: Session, reason: str) -> Place:
-        own = user_room(session.user_id)
-        told = session.told_before or self._broker.told_in(own)
-        if reason in ORDERLY_ENDS:
-            return told
-        since = session.rooms[own]
-        answered = told.offset - int(self._unanswered_seconds * 1_000_000)
-        return Place(told.epoch, max(answered, since.offset if since.epoch == told.epoch else 0, 0))
 
 
 def _resumable(session: Session) -> ResumableSession:

@@ -56,6 +56,7 @@ class Session:
     orders_owed: Cursor | None = None  # what came to its orders behind this is told when it asks for them
     turn: Turn | None = None  # to read what it missed, and to be told
     told_before: Place | None = None  # while it is held: as far as it had been told
+    heard: Place | None = None  # as far as its client has shown, when it was asked
 
     @property
     def user_id(self) -> str:

@@ -83,8 +83,8 @@ class Presence(Protocol):
     further device is given what another one has received.
     Loss: an absent user has been told as far as the furthest of the devices that went: as `leave` says, or, of a dead
     pod, as far as that pod had told with its last lease. What a device was to receive and had not (it went before it
-    was settled, or its pod died) is owed, and the next device to arrive is given it. So a place may lie too far back,
-    and never too far ahead.
+    was settled, or its pod died) is owed, and the next device to arrive is given it. So a place may lie too far back;
+    too far ahead only for what a dead pod had written to a client that had fallen silent before.
     Atomic: of several devices that arrive at once, exactly one finds that the user was away.
     Memory: a user is forgotten when nobody arrived, left or stayed for twice `history.retention_seconds`.
     """

@@ -10,6 +10,7 @@ from parts.tokens import Issuer
 from realtime.broker.base import Broker, Delivery
 from realtime.broker.memory import MemoryBroker, MemoryHub
 from realtime.gateway.gateway import Gateway
+from realtime.gateway.hearing import Hearing
 from realtime.gateway.recovery import Recovery
 from realtime.gateway.returning import Return
 from realtime.gateway.session import Session
@@ -68,14 +69,15 @@ class Gatehouse:
         self.stats = Stats(self.sessions, self.attachment, self.directory, self.presence, self.clock)
         self.resumables = MemoryResumableSessions(MemorySessionHub(RecoverySettings(), self.clock))
         sockets = SocketSettings(join_timeout_seconds=JOIN_TIMEOUT_SECONDS)
+        self.hearing = Hearing(self.attachment, self.broker, sockets)
         recovery = Recovery(
             POD_ID,
             self.attachment,
             self.broker,
             self.presence,
             self.resumables,
+            self.hearing,
             settings,
-            sockets,
             RecoverySettings(),
             OfflineSettings(),
             self.metrics,
@@ -91,6 +93,7 @@ class Gatehouse:
             self.broker,
             a_breaker(self.clock, self.metrics),
             recovery,
+            self.hearing,
             self.sessions,
             self.stats,
             TokenVerifier(auth, self.metrics),

@@ -181,6 +181,14 @@ async def test_a_session_ends_with_its_token(house: Gatehouse, watch: Watch) -> 
 
 
 @pytest.mark.usefixtures("_watching")
+async def test_who_is_closed_with_its_token_is_asked_first_how_far_it_has_heard(house: Gatehouse, watch: Watch) -> None:
+    session = await house.enter("s-1", "u-42", expires_in_seconds=60)
+    await watch.looks_after(60 + LEEWAY_SECONDS + 1)
+    house.attachment.heard["s-1"]()
+    assert session.heard == house.broker.told_in("user:u-42")
+
+
+@pytest.mark.usefixtures("_watching")
 async def test_a_session_with_a_newer_token_stays_until_that_one_ends(house: Gatehouse, watch: Watch) -> None:
     await house.enter("s-1", "u-42", expires_in_seconds=60)
     await house.say("s-1", "auth:refresh", {"token": ISSUER.token("u-42", expires_in_seconds=3_600)})

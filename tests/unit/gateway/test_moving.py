@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from parts.waiting import eventually
+from realtime.broker.base import Publication
 from realtime.gateway.moving import LAST_WAVE_SECONDS, Moving
 from realtime.protocol.disconnects import SERVER_DRAINING
 from realtime.settings import DrainSettings
@@ -15,7 +16,7 @@ class House(Gatehouse):
 
     def moving(self, **drain: Any) -> Moving:
         settings = DrainSettings(**({"wave_interval_seconds": 0.001} | drain))
-        return Moving(self.sessions, self.attachment, settings, self.metrics)
+        return Moving(self.sessions, self.attachment, self.hearing, settings, self.metrics)
 
     async def fill(self, sessions: int) -> None:
         for number in range(sessions):
@@ -80,6 +81,23 @@ async def test_nobody_is_taken_in_meanwhile() -> None:
     async with House().running() as house:
         await house.moving().move_all(60)
         assert house.sessions.is_draining
+
+
+async def test_who_answers_the_notice_has_heard_all_and_who_is_silent_is_told_again() -> None:
+    async with House().running() as house:
+        await house.fill(2)
+        for number in range(2):
+            await house.broker.publish_once([Publication(b'2["news",{}]', (f"user:u-{number}",), 0)])
+        moving = asyncio.create_task(house.moving().move_all(60))
+        await eventually(lambda: len(house.attachment.sent) == 2, 5, "both are told")
+        house.attachment.heard["s-0"]()
+        await house.let_go(2)
+        await moving
+        house.sessions.is_draining = False
+        missed = [(await house.enter(f"again-{n}", f"u-{n}")).was_away for n in range(2)]
+        assert missed == [True, True]
+        welcomes = [data["missed"] for _, name, data in house.attachment.sent if name == "connection:success"]
+        assert welcomes == [0, 1]
 
 
 async def test_in_a_hurry_nobody_waits() -> None:

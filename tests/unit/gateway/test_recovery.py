@@ -182,6 +182,24 @@ async def test_how_far_a_client_heard_that_fell_silent_is_not_overestimated(hous
     assert await come(house, "s-3") == []
 
 
+async def test_how_far_a_client_heard_that_we_close_is_only_what_it_has_shown(house: Gatehouse) -> None:
+    await come(house, "s-1")
+    await publish(house, "a")
+    session = house.sessions.get("s-1")
+    assert session is not None
+    house.hearing.ask(session)
+    house.gateway.disconnected("s-1", "server disconnect")  # it may have been in a tunnel
+    assert await come(house, "s-2") == ["a"]
+    await publish(house, "b")
+    session = house.sessions.get("s-2")
+    assert session is not None
+    house.hearing.ask(session)
+    house.attachment.heard.pop("s-2")()
+    await publish(house, "c")
+    house.gateway.disconnected("s-2", "server disconnect")
+    assert await come(house, "s-3") == ["c"]
+
+
 async def test_while_it_joins_a_room_a_client_has_heard_nothing_more(house: Gatehouse) -> None:
     await come(house, "s-1")
     house.attachment.gone.add("s-1")

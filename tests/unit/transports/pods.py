@@ -12,6 +12,7 @@ from parts.tokens import Issuer
 from realtime.broker.base import Broker, Publication
 from realtime.broker.memory import MemoryBroker, MemoryHub
 from realtime.gateway.gateway import Gateway
+from realtime.gateway.hearing import Hearing
 from realtime.gateway.recovery import Recovery
 from realtime.gateway.sessions import Sessions
 from realtime.gateway.stats import Stats
@@ -87,14 +88,15 @@ class SocketPod:
         self.resumables = MemoryResumableSessions(hub_of_sessions(hub))
         directory = MemoryPodDirectory(self.clock)
         stats = Stats(self.sessions, self.attachment, directory, self.presence, self.clock)
+        self.hearing = Hearing(self.attachment, self.broker, settings)
         recovery = Recovery(
             pod_id,
             self.attachment,
             self.broker,
             self.presence,
             self.resumables,
+            self.hearing,
             limits,
-            settings,
             recovery or RecoverySettings(),
             offline or OfflineSettings(),
             self.metrics,
@@ -104,6 +106,7 @@ class SocketPod:
             self.broker,
             a_breaker(),
             recovery,
+            self.hearing,
             self.sessions,
             stats,
             TokenVerifier(auth, self.metrics),

@@ -9,8 +9,9 @@ import pytest
 
 from parts.waiting import eventually
 from realtime.broker.memory import MemoryHub
+from realtime.gateway.moving import Moving
 from realtime.presence.base import Arrival, Device
-from realtime.settings import OfflineSettings, RecoverySettings
+from realtime.settings import DrainSettings, OfflineSettings, RecoverySettings
 from realtime.transports.socketio import hold
 from realtime.transports.socketio.local import TAKEN_CHECK_SECONDS
 from unit.counts import count
@@ -285,6 +286,23 @@ async def test_what_was_owed_is_owed_until_the_client_shows_that_it_has_heard_it
     await second.vanish()
     third = await Visitor(pod, recovery=False).come()
     assert (third.told, third.welcome["missed"]) == ([], 0)
+
+
+async def test_who_is_silent_when_its_pod_closes_it_has_not_heard_what_came_last(
+    pod: SocketPod, other_pod: SocketPod
+) -> None:
+    silent, lively = await Visitor(pod, recovery=False).come(), await Visitor(pod, "u-2", recovery=False).come()
+    await say(pod, 1, 1)
+    await say(pod, 1, 1, "user:u-2")
+    silent.take()
+    drain = DrainSettings(wave_interval_seconds=0.2)
+    moving = Moving(pod.sessions, pod.attachment, pod.hearing, drain, pod.metrics)
+    leaving = asyncio.create_task(moving.move_all(60))
+    await eventually(lambda: lively.take() >= 0 and lively.pings > 0, 5, "it is asked")
+    lively.pong()
+    await leaving
+    assert (await Visitor(other_pod, recovery=False).come()).told == [1]
+    assert (await Visitor(other_pod, "u-2", recovery=False).come()).told == []
 
 
 async def test_the_answer_to_an_earlier_ping_shows_nothing(pod: SocketPod) -> None:

@@ -5,6 +5,7 @@ import random
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 import orjson
@@ -272,11 +273,15 @@ class Engine:
     def when_heard(self, connection: Connection, then: Callable[[], None]) -> None:
         """Call back once, when the client has heard all that was written to it so far; never, if it goes before.
 
-        That bytes were taken by the network says nothing; that a ping behind them is answered does.
+        Who waits for that already waits with it. That bytes were taken by the network says nothing; that a ping behind
+        them is answered does.
         """
         self.flush()
         if not connection.is_heard:
             return
+        earlier = self._awaited_pongs.get(connection)
+        if earlier is not None:
+            then = partial(_call_both, earlier[0], then)
         may_ping = not connection.awaits_pong  # else the next answer is to a ping before
         self._awaited_pongs[connection] = then, may_ping
         if may_ping:
@@ -326,3 +331,8 @@ class Engine:
         self._metrics.slow_consumers_closed.inc()
         self._application.on_slow(connection)
         assert connection.state is not State.OPEN
+
+
+def _call_both(first: Callable[[], None], second: Callable[[], None]) -> None:
+    first()
+    second()
