@@ -4,14 +4,18 @@ import sys
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
+import structlog
 import typer
 import uvloop
 
+from realtime import __version__
 from realtime.dead_letters.cli import cli as dead_letters
 from realtime.errors import ConfigurationError, RealtimeError
 
 # The demo's page and proxy.
 DEMO_PORT: Final = 3_000
+
+log = structlog.get_logger(__name__)
 
 cli = typer.Typer(
     help="Facts from Kafka topics to exactly the browsers that may see them.",
@@ -26,16 +30,26 @@ cli.add_typer(dead_letters, name="dead-letters")
 def serve() -> None:
     """Run one pod; settings come from REALTIME_* environment variables."""
     from realtime.app import Pod
-    from realtime.settings import load_settings
+    from realtime.settings import load_settings, secrets_of
     from realtime.telemetry.logging import configure_logging
+    from realtime.telemetry.start_reports import start_reports
 
     try:
         settings = load_settings()
-        configure_logging(settings.log, settings.pod.name)
+        secrets = list(secrets_of(settings))
+        reports = start_reports(settings.sentry, settings.pod.name, __version__, secrets)
+        configure_logging(settings.log, settings.pod.name, secrets, reports.take)
         pod = Pod(settings)
     except ConfigurationError as error:
         _refuse_to_start(error)
-    uvloop.run(pod.run())
+    try:
+        uvloop.run(pod.run())
+    except Exception:
+        # Not left to Python, which would tell all of it, and to nobody who looks for it.
+        log.critical("pod_failed", exc_info=True)
+        raise SystemExit(1) from None
+    finally:
+        reports.close()
 
 
 @cli.command()

@@ -2,11 +2,7 @@
 
 import asyncio
 import json
-import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -15,6 +11,7 @@ from parts.fixtures import Connect, StartPod
 from parts.http import get
 from parts.ports import free_port
 from parts.scrape import total
+from parts.silent_server import silent_server
 from parts.tokens import Issuer
 from parts.topics import Topics
 from parts.waiting import eventually
@@ -28,28 +25,6 @@ TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SAMPLED, UNSAMPLED = f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00"
 # More than a turn of the event loop may take when the machine is busy, and far less than any time limit of a request.
 AT_ONCE_SECONDS = 1.0
-
-
-@contextmanager
-def silent_server() -> Iterator[str]:
-    """A server that takes connections, and never says a word."""
-    accepted: list[socket.socket] = []
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def accept() -> None:
-            while True:
-                try:
-                    accepted.append(listening.accept()[0])
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        listening.shutdown(socket.SHUT_RDWR)
-        thread.join()
-    for connection in accepted:
-        connection.close()
 
 
 def make(endpoint: str, metrics: Metrics | None = None, **settings: float) -> Tracing:

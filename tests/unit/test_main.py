@@ -1,5 +1,8 @@
 """The command line, as far as it can be judged without starting anything."""
 
+from collections.abc import MutableMapping
+from typing import Any
+
 import pytest
 from typer.testing import CliRunner
 
@@ -24,6 +27,24 @@ def test_a_pod_with_wrong_settings_does_not_start_and_names_the_variable(
     assert run.exit_code == 2
     assert variable in run.stderr
     assert "Traceback" not in run.output
+
+
+def test_a_pod_that_fails_says_so_in_its_log_and_not_to_python(
+    monkeypatch: pytest.MonkeyPatch, logs: list[MutableMapping[str, Any]]
+) -> None:
+    class PodWithABug:
+        def __init__(self, _: object) -> None:
+            pass
+
+        async def run(self) -> None:
+            raise KeyError("the words")
+
+    monkeypatch.setattr("realtime.telemetry.logging.configure_logging", lambda *_: None)
+    monkeypatch.setattr("realtime.app.Pod", PodWithABug)
+    run = CliRunner().invoke(cli, ["serve"], env={"REALTIME_AUTH__SECRET": "x" * 40})
+    assert run.exit_code == 1
+    assert "the words" not in run.output
+    assert [(line["event"], line["log_level"]) for line in logs] == [("pod_failed", "critical")]
 
 
 def test_without_a_command_the_commands_are_told() -> None:

@@ -6,6 +6,7 @@ from realtime.settings.kafka import KafkaSettings, TopicSettings
 from realtime.settings.recovery import HistorySettings, OfflineSettings, PresenceSettings, RecoverySettings
 from realtime.settings.redis import RedisSettings
 from realtime.settings.redis_url import RedisUrl, Topology
+from realtime.settings.secrets import secrets_of
 from realtime.settings.sections import (
     BreakerSettings,
     PodSettings,
@@ -14,7 +15,7 @@ from realtime.settings.sections import (
     Settings,
     StatsSettings,
 )
-from realtime.settings.telemetry import LogSettings, TracingSettings
+from realtime.settings.telemetry import LogSettings, SentrySettings, TracingSettings
 
 __all__ = [
     "AuthSettings",
@@ -34,6 +35,7 @@ __all__ = [
     "Role",
     "RoutingSettings",
     "Sections",
+    "SentrySettings",
     "Settings",
     "SocketSettings",
     "StatsSettings",
@@ -43,4 +45,5 @@ __all__ = [
     "load_kafka_settings",
     "load_sections",
     "load_settings",
+    "secrets_of",
 ]

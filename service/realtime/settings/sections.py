@@ -15,7 +15,7 @@ from realtime.settings.kafka import KafkaSettings
 from realtime.settings.recovery import HistorySettings, OfflineSettings, PresenceSettings, RecoverySettings
 from realtime.settings.redis import RedisSettings
 from realtime.settings.section import Section, split_at_commas
-from realtime.settings.telemetry import LogSettings, TracingSettings
+from realtime.settings.telemetry import LogSettings, SentrySettings, TracingSettings
 
 
 class Role(StrEnum):
@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     stats: StatsSettings = Field(default_factory=StatsSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
+    sentry: SentrySettings = Field(default_factory=SentrySettings)
 
     @field_validator("roles", mode="before")
     @classmethod

@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import Field, PositiveFloat, SecretStr, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator
 
 from realtime.settings.section import Section
 
@@ -21,6 +21,10 @@ class LogSettings(Section):
     format: Annotated[str, Field(pattern="^(auto|json|text)$")] = Field(
         "auto", description="json, text, or auto: text on a terminal, else json."
     )
+    repeats_max: PositiveInt = Field(
+        100, description="How often the same line is written within a window; the others are counted, and told once."
+    )
+    repeats_window_seconds: PositiveFloat = Field(10.0, le=3_600, description="How long such a window is.")
 
 
 class TracingSettings(Section):
@@ -79,6 +83,36 @@ class TracingSettings(Section):
         if not all(_HEADER.fullmatch(field.strip()) for field in fields if field.strip()):
             raise ValueError("must look like name=value,name=value")
         return headers
+
+
+class SentrySettings(Section):
+    """Where bugs are reported; see [logs.md](logs.md)."""
+
+    dsn: SecretStr | None = Field(
+        None, description="Sentry's DSN, such as `https://key@sentry.example/42`. Unset: nothing is reported."
+    )
+    environment: str = Field(
+        "production", min_length=1, max_length=64, description="What Sentry calls this installation."
+    )
+    sample_rate: float = Field(1.0, ge=0, le=1, description="Which part of the errors is reported.")
+    include_messages: bool = Field(
+        False,
+        description="Whether errors' own words are reported: they may quote what users sent. Else their class and "
+        "place are.",
+    )
+
+    @field_validator("dsn")
+    @classmethod
+    def _is_a_dsn(cls, dsn: SecretStr | None) -> SecretStr | None:
+        if dsn is not None:
+            example = "https://key@sentry.example/42"
+            check_http_url(dsn.get_secret_value(), example)
+            url = urlsplit(dsn.get_secret_value())
+            if not url.username or not re.fullmatch(r"(/[^/]+)*/[0-9]+", url.path, re.ASCII):
+                raise ValueError(
+                    f"must be a URL such as {example}: a key before the host, and a project's number behind"
+                )
+        return dsn
 
 
 def check_http_url(text: str, example: str) -> None:

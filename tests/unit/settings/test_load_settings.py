@@ -399,3 +399,31 @@ def test_a_part_is_between_none_and_all(environment: Environment, ratio: str) ->
 def test_headers_that_are_none_are_refused_without_being_told(environment: Environment, headers: str) -> None:
     told = environment.refusal(TRACING__HEADERS=headers)
     assert told == "REALTIME_TRACING__HEADERS: must look like name=value,name=value"
+
+
+# -- reports of bugs, and repetition --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dsn", ["https://key@sentry.example/42", "http://key:secret@127.0.0.1:9000/sentry/1"])
+def test_a_dsn_is_taken(environment: Environment, dsn: str) -> None:
+    environment.set(SENTRY__DSN=dsn)
+    taken = load_settings().sentry.dsn
+    assert taken is not None
+    assert taken.get_secret_value() == dsn
+
+
+@pytest.mark.parametrize(
+    "dsn", ["", "hunter2", "https://sentry.example/42", "https://hunter2@sentry.example", "https://hunter2@sentry.example/x", "ftp://hunter2@h/1"]
+)  # fmt: skip
+def test_a_dsn_that_is_none_is_refused_without_being_told(environment: Environment, dsn: str) -> None:
+    told = environment.refusal(SENTRY__DSN=dsn)
+    assert told.startswith("REALTIME_SENTRY__DSN: must be a URL such as https://key@sentry.example/42")
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SENTRY__SAMPLE_RATE", "2"), ("LOG__REPEATS_MAX", "0"), ("LOG__REPEATS_WINDOW_SECONDS", "0"), ("TRACING__QUEUE_MAX_SPANS", "1"), ("TRACING__EXPORT_TIMEOUT_SECONDS", "0")],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_by_name(environment: Environment, name: str, value: str) -> None:
+    assert environment.refusal(**{name: value}).startswith(f"REALTIME_{name}: Input should be ")
