@@ -26,6 +26,7 @@ from realtime.settings import HistorySettings, RedisSettings, TracingSettings
 from realtime.telemetry.metrics import Metrics
 from realtime.telemetry.start_tracing import start_tracing
 from realtime.telemetry.tracing import Tracing
+from realtime.transports.socketio.traces import trace_delivery
 
 from .corpus import make_decoder, order_records
 
@@ -38,6 +39,7 @@ BATCHES_A_ROUND: Final = 12
 PARTITIONS: Final = 2
 PREFIX: Final = "micro"
 OUTCOME: Final = Outcome(RECORDS_A_ROUND)
+TRACEPARENT: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TYPES: Final = ["order.updated"] * RECORDS_A_ROUND
 
 
@@ -84,7 +86,10 @@ def pure_costs() -> list[Cost]:
 
 
 def trace_costs() -> list[Cost]:
-    """Measure what a record's spans cost its pod: where nothing is traced, where this record is not, where it is."""
+    """Measure what a record's spans cost its pod: where nothing is traced, where this record is not, where it is.
+
+    Then what a sampled message costs each pod that delivers it.
+    """
     records = order_records()[:RECORDS_A_ROUND]
     nowhere = "http://127.0.0.1:9"  # spans that nobody takes cost their pod the same
     ways = (("off", None, 0), ("not sampled", nowhere, 0), ("sampled", nowhere, 1))
@@ -100,7 +105,12 @@ def trace_costs() -> list[Cost]:
             traces.end(OUTCOME, TYPES)
 
         costs.append(Cost(f"traces: {name}", _best(trace)))
-    return costs
+
+    def deliver(tracing: Tracing = tracing) -> None:
+        for _ in records:
+            trace_delivery(tracing, "user:u", TRACEPARENT, 1)
+
+    return [*costs, Cost("traces: deliver", _best(deliver))]
 
 
 def _best(stage: Callable[[], None]) -> float:

@@ -46,6 +46,10 @@ def register_handlers(
         with tracing.begin("connect", Kind.SERVER, linked=environ.get("HTTP_TRACEPARENT")) as span:
             try:
                 await admit(sid, span, read_credentials(environ, auth), read_return(auth))
+            except Exception as error:
+                if not isinstance(error, Refused):
+                    span.fail(type(error).__name__)  # a bug of ours
+                raise
             finally:
                 span.end()
         return None
