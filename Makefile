@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos bench rolling-restart recovery-herd fuzz docs lock format clean
+.PHONY: help setup demo lint check test chaos bench rolling-restart recovery-herd fuzz docs dashboards dashboards-png lock format clean
 
 help: ## What there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -55,6 +55,12 @@ fuzz: $(READY) ## A million inputs for the parsers and whole connections; ARGS="
 
 docs: $(READY) ## Generate docs/configuration.md and docs/metrics.md from the code
 	@$(BIN)/python -m realtime docs
+
+dashboards: $(READY) ## Generate grafana/dashboards/*.json from the code; DOCS_URL=https://...: where docs/ is served
+	@PYTHONPATH=$(CURDIR)/grafana $(BIN)/python -m realtime_dashboards write $(if $(DOCS_URL),--docs-url $(DOCS_URL))
+
+dashboards-png: $(READY) ## Draw docs/dashboards/*.png from real pods that have a bad minute
+	@DASHBOARDS_PNG=$(CURDIR)/docs/dashboards $(BIN)/pytest -q tests/dashboards/test_live.py
 
 format: $(READY) ## Format the code
 	@$(BIN)/ruff format --quiet .

@@ -1,16 +1,10 @@
 """Redis is reached in each way that its URL may say."""
 
 import contextlib
-import datetime as dt
-import ipaddress
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -20,6 +14,7 @@ from parts.ports import free_port
 from parts.redis_cluster import RedisCluster
 from parts.redis_sentinel import RedisSentinel
 from parts.redis_server import RedisServer
+from parts.redis_tls import TlsRedisServer, make_certificate
 from parts.waiting import eventually
 from realtime.errors import RedisUnavailable
 from realtime.redis.connection import QuickPacking, connect_redis, connect_shards, redis_errors
@@ -51,44 +46,12 @@ async def test_through_a_unix_socket(tmp_path: Path) -> None:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return (certificate, key) of 127.0.0.1, signed by itself."""
-    directory = tmp_path_factory.mktemp("tls")
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redis of a test")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (directory / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (directory / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return directory / "certificate.pem", directory / "key.pem"
-
-
-class TlsServer(RedisServer):
-    """A Redis that speaks TLS, and asks its clients for certificates, on a second port."""
-
-    def __init__(self, directory: Path, certificate: Path, key: Path) -> None:
-        self.tls_port = free_port()
-        super().__init__(
-            directory,
-            *("--tls-port", str(self.tls_port), "--tls-ca-cert-file", str(certificate)),
-            *("--tls-cert-file", str(certificate), "--tls-key-file", str(key)),
-        )
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
-async def tls_server(tmp_path: Path, certificate: tuple[Path, Path]) -> AsyncIterator[TlsServer]:
-    server = TlsServer(tmp_path / "redis", *certificate)
+async def tls_server(tmp_path: Path, certificate: tuple[Path, Path]) -> AsyncIterator[TlsRedisServer]:
+    server = TlsRedisServer(tmp_path / "redis", *certificate)
     try:
         await server.start()
         yield server
@@ -97,9 +60,9 @@ async def tls_server(tmp_path: Path, certificate: tuple[Path, Path]) -> AsyncIte
 
 
 async def test_encrypted_and_only_by_whom_both_sides_trust(
-    tls_server: TlsServer, certificate: tuple[Path, Path]
+    tls_server: TlsRedisServer, certificate: tuple[Path, Path]
 ) -> None:
-    url = SecretStr(f"rediss://127.0.0.1:{tls_server.tls_port}")
+    url = SecretStr(tls_server.tls_url)
     file, key = certificate
     assert await answers(RedisSettings(url=url, ssl_ca_file=file, ssl_certificate_file=file, ssl_key_file=key))
     with pytest.raises(RedisUnavailable, match="certificate verify failed"):
@@ -109,7 +72,7 @@ async def test_encrypted_and_only_by_whom_both_sides_trust(
 
 
 async def test_a_certificate_for_another_host_counts_only_where_that_is_said(
-    tls_server: TlsServer, certificate: tuple[Path, Path]
+    tls_server: TlsRedisServer, certificate: tuple[Path, Path]
 ) -> None:
     file, key = certificate
     settings = RedisSettings(

@@ -1,0 +1,1 @@
+"""The dashboards of `realtime`, as code: `make dashboards` writes them to `grafana/dashboards/*.json`."""
