@@ -8,6 +8,7 @@ from realtime.broker.base import BrokerListener, Delivery, Missed, Outcome, Publ
 from realtime.broker.place import Cursor, Place, Places
 from realtime.clock import Clock
 from realtime.errors import KafkaUnavailable, RedisUnavailable
+from realtime.gateway.attachment import WhileWaiting
 from realtime.intake.dead_letter import DeadLetter
 from realtime.presence.base import Arrival, Device, PodReport
 from realtime.protocol.disconnects import Closing
@@ -77,7 +78,9 @@ class FakeAttachment:
     def hold(self, session_id: str) -> None:
         self.held.add(session_id)
 
-    async def deliver(self, session_id: str, deliveries: Sequence[Delivery], places: Places) -> bool:
+    async def deliver(
+        self, session_id: str, deliveries: Sequence[Delivery], places: Places, while_waiting: WhileWaiting
+    ) -> bool:
         assert session_id in self.held
         for delivery in deliveries:
             if session_id in self.gone:
@@ -87,7 +90,12 @@ class FakeAttachment:
         return session_id not in self.gone
 
     async def release(
-        self, session_id: str, told: Collection[Delivery], told_rooms: Collection[str], up_to: Cursor
+        self,
+        session_id: str,
+        told: Collection[Delivery],
+        told_rooms: Collection[str],
+        up_to: Cursor,
+        while_waiting: WhileWaiting,
     ) -> bool:
         self.held.remove(session_id)
         return session_id not in self.gone

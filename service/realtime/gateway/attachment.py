@@ -1,11 +1,15 @@
 """What the gateway asks of whatever clients are attached by."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from realtime.broker.base import Delivery
 from realtime.broker.place import Cursor, Places
 from realtime.protocol.disconnects import Closing
+
+# Entered while a client is waited for, each time anew.
+WhileWaiting = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class Attachment(Protocol):
@@ -26,7 +30,9 @@ class Attachment(Protocol):
         """Keep for the session what its rooms bring, from now on, until `release`."""
         ...
 
-    async def deliver(self, session_id: str, deliveries: Sequence[Delivery], places: Places) -> bool:
+    async def deliver(
+        self, session_id: str, deliveries: Sequence[Delivery], places: Places, while_waiting: WhileWaiting
+    ) -> bool:
         """Send messages to one session, in this order, no faster than its client takes them.
 
         A client that may come back is told each message's place, as `places` counts them. False: it has gone meanwhile.
@@ -34,7 +40,12 @@ class Attachment(Protocol):
         ...
 
     async def release(
-        self, session_id: str, told: Collection[Delivery], told_rooms: Collection[str], up_to: Cursor
+        self,
+        session_id: str,
+        told: Collection[Delivery],
+        told_rooms: Collection[str],
+        up_to: Cursor,
+        while_waiting: WhileWaiting,
     ) -> bool:
         """Send what was kept, and let the session hear its rooms.
 

@@ -6,6 +6,7 @@ histories what came before, and then what was kept; between the two nothing is l
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -41,7 +42,7 @@ FORBIDDEN_ROOM: Final = "forbidden_room"
 PID_BYTES: Final = 24
 # A client that comes back again and again may take its session over from itself.
 MAX_TAKEOVERS: Final = 5
-# A client that takes longer to be told what it missed does not keep others waiting any more.
+# A turn is for our own work; it is given up while a client is waited for, and when it takes longer than this.
 LONGEST_TURN_SECONDS: Final = 2.0
 
 
@@ -285,9 +286,10 @@ class Recovery:
         # Who joins more rooms keeps the place that it has in its others, until it has what was kept of these, too.
         places = Places(catch_up.start, is_fixed=session.is_welcome)
         try:
+            aside = nullcontext if session.turn is None else session.turn.aside
             is_heard = await self._attachment.deliver(
-                session.id, catch_up.missed, places
-            ) and await self._attachment.release(session.id, catch_up.missed, catch_up.rooms, catch_up.up_to)
+                session.id, catch_up.missed, places, aside
+            ) and await self._attachment.release(session.id, catch_up.missed, catch_up.rooms, catch_up.up_to, aside)
         finally:
             self.end_turn(session)
         if not is_heard:

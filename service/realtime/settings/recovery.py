@@ -41,7 +41,9 @@ class RecoverySettings(Section):
         5_000, description="Missed messages that a client is told when it returns; of more, it has to start anew."
     )
     concurrent_max: PositiveInt = Field(
-        2, description="Clients of one pod that are told at once what they missed; others wait their turn."
+        2,
+        description="Clients of one pod that are told at once what they missed; others wait their turn, but not for"
+        " clients that are slow to read.",
     )
 
 

@@ -278,6 +278,50 @@ async def test_so_many_have_their_turn_and_others_wait_for_theirs() -> None:
     (await another).end()
 
 
+async def test_who_waits_for_its_client_keeps_nobody_waiting_and_goes_on_before_who_only_begins() -> None:
+    turns, order = Turns(1, longest_seconds=60), []
+    slow, is_taken = await turns.take(), asyncio.Event()
+
+    async def goes_on() -> None:
+        async with slow.aside():
+            await is_taken.wait()
+        order.append("goes on")
+        slow.end()
+
+    async def begins() -> None:
+        turn = await turns.take()
+        order.append("begins")
+        turn.end()
+
+    going_on = asyncio.create_task(goes_on())
+    await asyncio.sleep(0)
+    other = await turns.take()
+    beginning = asyncio.create_task(begins())
+    await asyncio.sleep(0)
+    is_taken.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert order == []
+    other.end()
+    await asyncio.gather(going_on, beginning)
+    assert order == ["goes on", "begins"]
+
+
+async def test_who_gives_up_waiting_for_a_turn_takes_none() -> None:
+    turns = Turns(1, longest_seconds=60)
+    turn = await turns.take()
+    tasks = [asyncio.create_task(turns.take()) for _ in range(3)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()  # while it waits
+    await asyncio.sleep(0)
+    turn.end()
+    tasks[1].cancel()  # when it was just to begin
+    await asyncio.wait(tasks[:2])
+    async with asyncio.timeout(5):
+        (await tasks[2]).end()
+        (await turns.take()).end()
+
+
 async def test_a_turn_that_lasts_too_long_keeps_nobody_waiting() -> None:
     turns = Turns(1, longest_seconds=0.01)
     slow = await turns.take()

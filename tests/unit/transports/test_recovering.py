@@ -9,6 +9,7 @@ import pytest
 
 from parts.waiting import eventually
 from realtime.broker.memory import MemoryHub
+from realtime.gateway import recovery
 from realtime.gateway.moving import Moving
 from realtime.presence.base import Arrival, Device
 from realtime.settings import DrainSettings, OfflineSettings, RecoverySettings
@@ -498,6 +499,30 @@ async def test_who_waits_for_a_turn_is_not_taken_for_one_who_says_nothing(hub: M
         turn.end()
         await waiting.hears_all()
         assert waiting.told == [1, 2]
+
+
+async def test_many_that_take_nothing_hold_up_nobody_who_comes_back(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "LONGEST_TURN_SECONDS", 600)
+    async with SocketPod(hub, "pod-busy").running() as pod:
+        slow = [Visitor(pod, f"slow-{number}", offset="memory:0") for number in range(50)]
+        for number in range(50):
+            await say(pod, 1, 2, f"user:slow-{number}")
+        for client in slow:
+            await client.browser.connect(client.auth)
+        missed = await say(pod, 1, 3 * PIECE)
+        again = Visitor(pod, offset="memory:0")
+        await again.browser.connect(again.auth)
+        async with asyncio.timeout(30):
+            while len(again.told) < len(missed):
+                await again.hears_all()
+        assert again.told == missed
+        assert all(client.browser.is_connected for client in slow)
+        assert len(pod.gateway._recovery._turns._waiting) == 0
+        for client in slow:
+            await client.hears_all()
+            assert client.told == [1, 2]
 
 
 async def test_who_has_gone_while_it_waited_for_a_turn_takes_none(hub: MemoryHub) -> None:

@@ -9,6 +9,7 @@ from socketio import packet
 from realtime.broker.base import Delivery
 from realtime.broker.place import Cursor, Places
 from realtime.errors import RedisUnavailable
+from realtime.gateway.attachment import WhileWaiting
 from realtime.protocol.disconnects import TRY_AGAIN, Closing
 from realtime.transports.engineio import frames
 from realtime.transports.engineio.connection import Connection
@@ -40,15 +41,22 @@ class SocketIOAttachment:
         """See `Attachment.hold`."""
         self._server.manager.hold(session_id)
 
-    async def deliver(self, session_id: str, deliveries: Sequence[Delivery], places: Places) -> bool:
+    async def deliver(
+        self, session_id: str, deliveries: Sequence[Delivery], places: Places, while_waiting: WhileWaiting
+    ) -> bool:
         """See `Attachment.deliver`."""
-        return bool(await self._server.manager.deliver(session_id, deliveries, places))
+        return bool(await self._server.manager.deliver(session_id, deliveries, places, while_waiting))
 
     async def release(
-        self, session_id: str, told: Collection[Delivery], told_rooms: Collection[str], up_to: Cursor
+        self,
+        session_id: str,
+        told: Collection[Delivery],
+        told_rooms: Collection[str],
+        up_to: Cursor,
+        while_waiting: WhileWaiting,
     ) -> bool:
         """See `Attachment.release`."""
-        is_heard = await self._server.manager.release(session_id, told, told_rooms, up_to)
+        is_heard = await self._server.manager.release(session_id, told, told_rooms, up_to, while_waiting)
         if is_heard is None:
             await self.close(session_id, TRY_AGAIN)
         return bool(is_heard)

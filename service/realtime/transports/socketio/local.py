@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import itertools
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from socketio import AsyncManager
 
 from realtime.broker.base import Delivery
 from realtime.broker.place import Cursor, Places
+from realtime.gateway.attachment import WhileWaiting
 from realtime.transports.engineio.connection import Connection
 from realtime.transports.engineio.engine import Engine
 from realtime.transports.engineio.hub import State
@@ -23,6 +23,7 @@ DEFAULT_NAMESPACE: Final = "/"
 # What a client missed is written in pieces of so many messages, about a millisecond's work.
 MESSAGES_A_PIECE: Final = 100
 TAKEN_CHECK_SECONDS: Final = 0.01
+LONGEST_TAKEN_CHECK_SECONDS: Final = 0.25
 
 Callback = Callable[..., Any]
 
@@ -129,7 +130,9 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
         if member is not None:
             self._namespaces[DEFAULT_NAMESPACE].hold(member, Hold())
 
-    async def deliver(self, sid: str, deliveries: Sequence[Delivery], places: Places) -> bool:
+    async def deliver(
+        self, sid: str, deliveries: Sequence[Delivery], places: Places, while_waiting: WhileWaiting
+    ) -> bool:
         """Write deliveries to one session, no faster than its client takes them. False if it has gone meanwhile."""
         member = self._member(sid, DEFAULT_NAMESPACE)
         for start in range(0, len(deliveries), MESSAGES_A_PIECE):
@@ -137,11 +140,16 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
                 break
             piece = deliveries[start : start + MESSAGES_A_PIECE]
             self._write_held(member, [Held(d, places.behind(d.epoch, d.offset)) for d in piece])
-            await self._until_taken(member.connection)
+            await self._until_taken(member.connection, while_waiting)
         return member is not None and member.connection.is_heard
 
     async def release(
-        self, sid: str, told: Collection[Delivery], told_rooms: Collection[str], up_to: Cursor
+        self,
+        sid: str,
+        told: Collection[Delivery],
+        told_rooms: Collection[str],
+        up_to: Cursor,
+        while_waiting: WhileWaiting,
     ) -> bool | None:
         """Write what was kept, without what is told already; from then on the session hears its rooms.
 
@@ -154,7 +162,7 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
         hold.drop(told, told_rooms, up_to)
         while len(hold.kept) > MESSAGES_A_PIECE and member.connection.is_heard:
             self._write_held(member, hold.take(MESSAGES_A_PIECE, member.rooms))
-            await self._until_taken(member.connection)
+            await self._until_taken(member.connection, while_waiting)
         if hold.has_overflown:
             return None
         if not member.connection.is_heard or self._member(sid, DEFAULT_NAMESPACE) is not member:
@@ -177,20 +185,22 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
         for frame in [b"".join(frames)] if frames and member.connection.is_websocket else frames:
             self._engine.outbox.put(audience, frame)
 
-    async def _until_taken(self, connection: Connection) -> None:
+    async def _until_taken(self, connection: Connection, while_waiting: WhileWaiting) -> None:
         assert self._engine is not None
         self._engine.flush()
         await asyncio.sleep(0)
-        # Who answers pings and takes nothing is as slow as can be.
-        checks = itertools.count()
-        checks_max = self._engine.settings.ping_timeout_seconds / TAKEN_CHECK_SECONDS
-        # Not an event, which each connection would have to keep; a client that takes what it is given never waits.
-        while connection.is_heard and (
-            connection.has_waiting or (connection.is_websocket and connection.write is None)
-        ):
-            if next(checks) > checks_max:
-                self._engine.on_slow(connection)
-            await asyncio.sleep(TAKEN_CHECK_SECONDS)
+        if not _is_behind(connection):
+            return
+        waited_seconds = 0.0
+        async with while_waiting():
+            # Not an event, which each connection would have to keep; a client that takes what it is given never waits.
+            while _is_behind(connection):
+                if waited_seconds > self._engine.settings.ping_timeout_seconds:
+                    self._engine.on_slow(connection)  # who answers pings and takes nothing is as slow as can be
+                # The slower it is, the less often: there may be thousands.
+                pause_seconds = min(max(TAKEN_CHECK_SECONDS, waited_seconds / 4), LONGEST_TAKEN_CHECK_SECONDS)
+                await asyncio.sleep(pause_seconds)
+                waited_seconds += pause_seconds
 
     # -- coming and going -------------------------------------------------------------------------------------------
 
@@ -323,3 +333,9 @@ class LocalManager(AsyncManager):  # type: ignore[misc]
         """The rooms of a session of this pod, its own among them."""
         member = self._member(sid, namespace)
         return [] if member is None else [sid, *member.rooms]
+
+
+def _is_behind(connection: Connection) -> bool:
+    """Whether a client that is still there has not taken what was written to it."""
+    is_full = connection.has_waiting or (connection.is_websocket and connection.write is None)
+    return connection.is_heard and is_full
