@@ -70,13 +70,16 @@ def test_what_version_of_openmetrics_is_asked_for_makes_no_difference(metrics: M
     assert content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
-def test_the_trace_of_the_latest_message_stands_beside_its_bucket(metrics: Metrics) -> None:
-    metrics.delivery_latency.observe(0.3, SAMPLED.replace("4bf9", "aaaa"))
+def test_a_traced_message_stands_beside_its_bucket_until_there_is_a_newer_one(metrics: Metrics) -> None:
     metrics.delivery_latency.observe(0.4, SAMPLED)
+    metrics.delivery_latency.observe(0.3, SAMPLED.replace("4bf9", "aaaa"))  # one is enough for a scrape
     metrics.delivery_latency.observe(0.2)
-    found = exemplars(metrics)
-    assert found.keys() == {"0.5"}
-    assert (found["0.5"].labels, found["0.5"].value) == ({"trace_id": TRACE_ID}, 0.4)
+    for _ in range(2):
+        found = exemplars(metrics)
+        assert found.keys() == {"0.5"}
+        assert (found["0.5"].labels, found["0.5"].value) == ({"trace_id": TRACE_ID}, 0.4)
+    metrics.delivery_latency.observe(0.45, SAMPLED.replace("4bf9", "bbbb"))
+    assert exemplars(metrics)["0.5"].labels["trace_id"].startswith("bbbb")
 
 
 def test_each_bucket_has_its_own_and_the_last_one_too(metrics: Metrics) -> None:
