@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
+# Of the tests: one for those that start whole clusters, and one for all others. 0: one after the other, for --pdb.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lint check test chaos bench rolling-restart recovery-herd fuzz docs dashboards dashboards-png lock format clean
@@ -35,8 +37,8 @@ lint: $(READY) ## Formatting, lint, types, layers
 check: lint ## Seconds: lint and the unit tests
 	@$(BIN)/pytest -q tests/unit tests/architecture $(ARGS)
 
-test: lint ## Everything, against real parts
-	@$(BIN)/pytest $(ARGS)
+test: lint ## Everything, against real parts; WORKERS=0: one test after the other
+	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 chaos: $(READY) ## Break the cluster in every way; nothing may be lost. ARGS=--quick: minutes; ARGS="--only pod_killed"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m chaos $(ARGS)

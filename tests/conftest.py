@@ -16,10 +16,28 @@ HERE = Path(__file__).parent
 # These tests touch no sockets, and need not wait a second for the clients of everything to be imported.
 WITHOUT_PARTS = {"unit", "architecture"}
 
+# These run whole clusters and measure them: one at a time, on one worker of several.
+WITH_CLUSTERS = {"chaos", "e2e"}
+
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
     if file_path.relative_to(HERE).parts[0] not in WITHOUT_PARTS:
         parent.config.pluginmanager.import_plugin("parts.fixtures")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Under pytest-xdist: a module's tests run on one worker, as they share its fixtures; and all with clusters do."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - not needed to run without it
+
+    class ByModule(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = Path(nodeid.partition("::")[0])
+            return "clusters" if module.parts[1] in WITH_CLUSTERS else str(module)
+
+    # As they are collected: clusters, which take longest, begin at once, and what is quick fills the end.
+    config.option.loadscopereorder = False
+    return ByModule(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

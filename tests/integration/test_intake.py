@@ -1,7 +1,9 @@
 """From Kafka into rooms: what is poison is set aside, what is good arrives, and no outage loses anything."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -266,15 +268,24 @@ async def test_a_pod_that_can_publish_nothing_leaves_its_partitions_until_it_fin
     assert await total(pod, "realtime_kafka_assigned_partitions") == 18
 
 
-async def test_a_pod_that_the_group_tells_nothing_begins_anew_and_says_so(start_pod: StartPod) -> None:
+async def test_a_pod_that_the_group_tells_nothing_begins_anew_and_says_so(start_pod: StartPod, tmp_path: Path) -> None:
     # The group waits for a member that is frozen until its session has timed out, and tells nobody anything.
-    frozen = await start_pod(REALTIME_KAFKA__SESSION_TIMEOUT_SECONDS="20", roles="intake")
+    frozen = await start_pod(REALTIME_KAFKA__SESSION_TIMEOUT_SECONDS="60", roles="intake")
     frozen.stop_the_world()
-    waiting = await start_pod(
-        REALTIME_KAFKA__SESSION_TIMEOUT_SECONDS="6",
-        REALTIME_KAFKA__NO_ASSIGNMENT_RESTART_SECONDS="7",
-        roles="intake",
+    starting = asyncio.create_task(
+        start_pod(
+            REALTIME_KAFKA__SESSION_TIMEOUT_SECONDS="6",
+            REALTIME_KAFKA__NO_ASSIGNMENT_RESTART_SECONDS="7",
+            roles="intake",
+        )
     )
+
+    def says_so() -> bool:
+        return any("consumer_given_up" in log.read_text() for log in tmp_path.glob("*/log"))
+
+    await eventually(says_so, 30, "the one that waits begins anew")
+    await frozen.terminate()
+    waiting = await starting
     assert await total(waiting, "realtime_kafka_consumer_restarts_total", reason="no_assignment") >= 1
 
     async def has_all() -> bool:

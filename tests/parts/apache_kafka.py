@@ -75,6 +75,7 @@ class ApacheKafka(Child):
     part = "Kafka"
     title = f"Apache Kafka {VERSION}"
     keeps_data = True
+    start_timeout_seconds = 60.0  # a JVM that starts while all cores are busy was seen to take 40
 
     def __init__(self, directory: Path, *more: str) -> None:
         """`more` are further lines of its server.properties."""
