@@ -30,8 +30,9 @@ PATIENCE_SECONDS = 60
 SETTINGS = {
     # So small that some histories are full after seconds.
     "REALTIME_HISTORY__MAX_MESSAGES_PER_ROOM": "100",
-    # So quick that an outage of seconds opens the breaker.
-    "REALTIME_REDIS__COMMAND_TIMEOUT_SECONDS": "1",
+    # So quick that an outage of seconds opens the breaker; on a busy machine TLS begins slowly.
+    "REALTIME_REDIS__COMMAND_TIMEOUT_SECONDS": "2",
+    "REALTIME_REDIS__CONNECT_TIMEOUT_SECONDS": "10",
     "REALTIME_BREAKER__FAILURES": "2",
     # So slow that a drain of a dozen sockets is seen.
     "REALTIME_DRAIN__SETTLE_SECONDS": "2",
@@ -166,6 +167,7 @@ async def stage(directory: Path, topics: Topics, issuer: Issuer, rule_files: lis
         settings = SETTINGS | {"REALTIME_REDIS__URL": redis.tls_url}
         cluster = Cluster(directory / "cluster", topics, redis, issuer, pods=3, settings=settings)
         for pod in cluster.pods:
+            pod.start_timeout_seconds = PATIENCE_SECONDS
             pod.directory.mkdir(parents=True)
             for file in certificate:
                 shutil.copy(file, pod.directory)

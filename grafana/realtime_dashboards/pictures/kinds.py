@@ -65,7 +65,7 @@ def draw_graph(box: Box, panel: Panel, answers: Answers) -> None:
             axes.plot(answers.times, each.values, color=colour, linewidth=1.4, zorder=3)
         tops = [value for each in series for value in each.values if math.isfinite(value)]
     # A level beyond all that happened would press it to the ground: Grafana's axis does not reach for it either.
-    top = max([*tops, look["custom"].get("axisSoftMax", 0), 0]) * 1.08 or 1
+    top = (max([*tops, look["custom"].get("axisSoftMax", 0), 0]) or 1) * 1.08
     axes.set_ylim(0, top)
     axes.yaxis.set_major_locator(_ticks(top, look["unit"]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, look["unit"])))
