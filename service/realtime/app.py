@@ -187,7 +187,7 @@ class Pod:
                 tasks.create_task(self._broker.run(self._manager), name="broker"),
                 tasks.create_task(self._manager.run(), name="manager"),
                 tasks.create_task(self._presence.run(), name="presence"),
-                tasks.create_task(self._resumables.run(), name="resumables"),
+                tasks.create_task(self._resumables.run(self._gateway.refresh), name="resumables"),
                 tasks.create_task(self._gateway.close_expired(), name="expiry"),
                 tasks.create_task(self._report(), name="report"),
                 tasks.create_task(probe_event_loop(self._metrics.event_loop_lag), name="probe"),

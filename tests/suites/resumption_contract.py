@@ -5,13 +5,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from parts.waiting import eventually
 from realtime.broker.place import Place
-from realtime.resumption.base import ResumableSession, ResumableSessions
+from realtime.resumption.base import Refresh, ResumableSession, ResumableSessions
 
 SESSION_SECONDS = 1
 PID = "p" * 32
 
 PassTime = Callable[[float], Awaitable[None]]
+MakeRunning = Callable[[Refresh], Awaitable[ResumableSessions]]
 
 
 def session(session_id: str = "s-1", *, moves: int = 0, offset: int = 7) -> ResumableSession:
@@ -95,6 +97,18 @@ class ResumptionContract:
         await other.keep(PID, taken)
         one.forget(PID, "s-1")
         assert await one.find(PID) == taken
+
+    async def test_a_connected_session_is_kept_as_it_has_become(
+        self, make_running: MakeRunning, other: ResumableSessions
+    ) -> None:
+        heard = session().model_copy(update={"heard": (Place("e", 99),)})
+        one = await make_running(lambda kept: heard if kept.session_id == "s-1" else kept)
+        await one.keep(PID, session())
+
+        async def is_refreshed() -> bool:
+            return await other.find(PID) == heard
+
+        await eventually(is_refreshed, 10 * SESSION_SECONDS, "its round comes")
 
     async def test_many_are_kept_and_found_at_once(self, one: ResumableSessions, other: ResumableSessions) -> None:
         pids = [f"{number:032}" for number in range(1_200)]

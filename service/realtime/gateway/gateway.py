@@ -34,6 +34,7 @@ from realtime.limits.bucket import TokenBucket
 from realtime.protocol.commands import COMMANDS, Command
 from realtime.protocol.disconnects import TOKEN_EXPIRED, TOO_MANY_COMMANDS
 from realtime.resilience.breaker import Breaker
+from realtime.resumption.base import ResumableSession
 from realtime.settings import AuthSettings, LimitSettings, SocketSettings
 from realtime.telemetry.counting import start_at_zero
 from realtime.telemetry.metrics import Metrics
@@ -179,6 +180,14 @@ class Gateway:
         if session is not None:
             self._recovery.ended(session, reason)
             self._metrics.disconnects.labels(reason).inc()
+
+    def refresh(self, kept: ResumableSession) -> ResumableSession:
+        """What has become of a session that its client may come back to: how far that has heard by now."""
+        session = self._sessions.get(kept.session_id)
+        if session is None:
+            return kept
+        self._hearing.note_all(session)
+        return kept.model_copy(update={"heard": tuple(session.heard_of_all)})
 
     async def close_expired(self) -> None:
         """Close each session when its token expires. Runs until cancelled."""

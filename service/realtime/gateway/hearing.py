@@ -3,7 +3,7 @@
 from typing import Final
 
 from realtime.broker.base import Broker
-from realtime.broker.place import Place
+from realtime.broker.place import Cursor, Place
 from realtime.gateway.attachment import Attachment
 from realtime.gateway.session import Session
 from realtime.protocol.rooms import user_room
@@ -43,6 +43,18 @@ class Hearing:
         answered = Place(told.epoch, max(told.offset - self._unanswered_offsets, 0))
         known = (answered, session.rooms[user_room(session.user_id)], session.heard)
         return max(place for place in known if place is not None and place.epoch == told.epoch)
+
+    def note_all(self, session: Session) -> None:
+        """Note how far a client that is still there has heard all of its rooms: what it has answered a ping behind.
+
+        A place that lies as long ago as histories are kept is none to go on from, though nothing was said since.
+        """
+        if not session.is_welcome or session.catch_up is not None:
+            return
+        heard = Cursor(Place(epoch, offset - self._unanswered_offsets) for epoch, offset in self._broker.told())
+        # What was missed in a room is written later than it was published.
+        if all(offset >= (session.told_rooms_at.in_epoch(epoch) or 0) for epoch, offset in heard):
+            session.heard_of_all = heard
 
     def _told(self, session: Session) -> Place:
         return session.told_before or self._broker.told_in(user_room(session.user_id))

@@ -30,7 +30,8 @@ def what_to_read(
     """Rooms that a client knows up to some place, and these places; empty: it comes as if for the first time."""
     cursor = returning.cursor
     if before is not None:
-        after = {room: later(cursor, place) for room, place in before.rooms.items()}
+        heard = Cursor(before.heard)
+        after = {room: later(cursor, _not_before(place, heard)) for room, place in before.rooms.items()}
         if session.was_away and (cursor is not None or away_since is not None):
             # What came for an absent user comes with the first device, whether that had joined the room or not.
             after.setdefault(orders_room(session.user_id), later(cursor, away_since))
@@ -59,6 +60,10 @@ def later(cursor: Cursor | None, place: Place | None) -> Cursor:
     if offset is None or offset >= place.offset:
         return cursor
     return Cursor(place if place.epoch == other.epoch else other for other in cursor)
+
+
+def _not_before(place: Place, heard: Cursor) -> Place:
+    return Place(place.epoch, max(place.offset, heard.in_epoch(place.epoch) or 0))
 
 
 def each_once(deliveries: Sequence[Delivery]) -> Sequence[Delivery]:

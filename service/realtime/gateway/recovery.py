@@ -119,6 +119,7 @@ class Recovery:
             session.rooms = {own: place_of(self._broker.told_in(own), catch_up.start)}
             if session.recovered and before is not None:
                 session.rooms |= before.rooms
+                session.heard_of_all = Cursor(before.heard)
             for room in rooms - session.rooms.keys():
                 await self._attachment.leave(session.id, room)
             if returning.wants_places:
@@ -222,6 +223,7 @@ class Recovery:
 
     async def keep_rooms(self, session: Session) -> None:
         """Note which rooms a session is in, for when its client comes back."""
+        session.heard_of_all, session.told_rooms_at = Cursor(), self._broker.told()  # of a new room it may lack more
         if session.pid is not None:
             try:
                 await self._resumables.keep(session.pid, _resumable(session))
@@ -300,6 +302,7 @@ class Recovery:
             await self.keep_rooms(session)
             return
         session.is_welcome = True
+        session.told_rooms_at = self._broker.told()
         if not session.rooms.keys() >= catch_up.rooms.keys():
             session.told_at_welcome = replace(catch_up, missed=())
         if session.was_away and catch_up.missed:
@@ -317,5 +320,9 @@ class Recovery:
 
 def _resumable(session: Session) -> ResumableSession:
     return ResumableSession(
-        user_id=session.user_id, session_id=session.id, rooms=dict(session.rooms), moves=session.moves
+        user_id=session.user_id,
+        session_id=session.id,
+        rooms=dict(session.rooms),
+        moves=session.moves,
+        heard=tuple(session.heard_of_all),
     )

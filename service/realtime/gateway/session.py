@@ -57,6 +57,8 @@ class Session:
     turn: Turn | None = None  # to read what it missed, and to be told
     told_before: Place | None = None  # while it is held: as far as it had been told
     heard: Place | None = None  # as far as its client has shown, when it was asked
+    heard_of_all: Cursor = field(default_factory=Cursor)  # up to here its client has heard all of its rooms
+    told_rooms_at: Cursor = field(default_factory=Cursor)  # where it was when it was last told of a room
 
     @property
     def user_id(self) -> str:

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Final, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
@@ -22,7 +23,8 @@ class ResumableSession(BaseModel):
     """What a client that comes back with its `pid` goes on with.
 
     `session_id` is the session that holds it now, `rooms` its rooms, each with the place from which the session was in
-    it. `moves` counts how often it was taken over by another session.
+    it. `moves` counts how often it was taken over by another session. `heard`: up to these places, one for each order,
+    its client has heard all of its rooms for certain.
     """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True)
@@ -31,6 +33,7 @@ class ResumableSession(BaseModel):
     session_id: str
     rooms: dict[str, _Place]
     moves: int = 0
+    heard: tuple[_Place, ...] = ()
 
     def taken_over(self, session_id: str, rooms: dict[str, Place] | None = None) -> "ResumableSession":
         """The same, in the hands of another session."""
@@ -40,6 +43,15 @@ class ResumableSession(BaseModel):
     def replaces(self, kept: "ResumableSession") -> bool:
         """Whether it is kept in place of another one."""
         return self.session_id == kept.session_id or self.moves > kept.moves
+
+
+# What has become of a session that is kept.
+Refresh = Callable[[ResumableSession], ResumableSession]
+
+
+def as_it_is(session: ResumableSession) -> ResumableSession:
+    """Nothing has."""
+    return session
 
 
 class ResumableSessions(Protocol):
@@ -52,10 +64,11 @@ class ResumableSessions(Protocol):
     A `pid` is 16 to 64 of `A-Z a-z 0-9 _ -`. To know it is not to own it: who finds a session compares `user_id`.
     """
 
-    async def run(self) -> None:
+    async def run(self, refresh: Refresh = as_it_is) -> None:
         """Keep alive what was kept here and not released, until cancelled; within seconds, if Redis has forgotten it.
 
-        Who keeps or looks for a session before this runs waits for it.
+        Each is kept as `refresh` returns it, some times in `recovery.session_seconds`. Who keeps or looks for a session
+        before this runs waits for it.
         """
         ...
 

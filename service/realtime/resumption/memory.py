@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 
 from realtime.clock import Clock, SystemClock
-from realtime.resumption.base import ResumableSession, is_pid
+from realtime.resumption.base import Refresh, ResumableSession, as_it_is, is_pid
 from realtime.settings import RecoverySettings
 
 
@@ -24,6 +24,7 @@ class MemorySessionHub:
         self.session_seconds = recovery.session_seconds
         self.clock = clock or SystemClock()
         self.records: dict[str, _Record] = {}
+        self.refresh: list[Refresh] = []
 
     def find(self, pid: str) -> _Record | None:
         """Find what has not expired."""
@@ -38,11 +39,13 @@ class MemoryResumableSessions:
         self._hub = hub
         self._kept: dict[str, _Record] = {}
 
-    async def run(self) -> None:
+    async def run(self, refresh: Refresh = as_it_is) -> None:
         """See `ResumableSessions.run`."""
+        self._hub.refresh.append(refresh)
         try:
             await asyncio.Event().wait()
         finally:
+            self._hub.refresh.remove(refresh)
             for pid, record in list(self._kept.items()):
                 self.release(pid, record.session.session_id)
 
@@ -58,7 +61,12 @@ class MemoryResumableSessions:
     async def find(self, pid: str) -> ResumableSession | None:
         """See `ResumableSessions.find`."""
         record = self._hub.find(pid) if is_pid(pid) else None
-        return None if record is None else record.session
+        if record is None:
+            return None
+        if record.until == math.inf:
+            for refresh in self._hub.refresh:
+                record.session = refresh(record.session)
+        return record.session
 
     def release(self, pid: str, session_id: str) -> None:
         """See `ResumableSessions.release`."""

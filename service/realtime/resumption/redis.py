@@ -13,7 +13,7 @@ from realtime.redis.batching import Batching
 from realtime.redis.calls import Operation, RedisCalls
 from realtime.redis.keys import Keys
 from realtime.redis.upkeep import Upkeep
-from realtime.resumption.base import ResumableSession, is_pid
+from realtime.resumption.base import Refresh, ResumableSession, as_it_is, is_pid
 from realtime.settings import RecoverySettings
 from realtime.telemetry.metrics import Metrics
 
@@ -39,6 +39,7 @@ class RedisResumableSessions:
         round_seconds = recovery.session_seconds / ROUNDS_PER_LIFETIME
         self._lifetime_ms = int((recovery.session_seconds + round_seconds) * 1_000)
         self._kept: dict[str, ResumableSession] = {}
+        self._refresh: Refresh = as_it_is
         self._calls = 0  # that Redis has answered
         self._batching = Batching[_Words, Any](self._say)
         self._upkeep = Upkeep(
@@ -49,8 +50,9 @@ class RedisResumableSessions:
             round_seconds=round_seconds,
         )
 
-    async def run(self) -> None:
+    async def run(self, refresh: Refresh = as_it_is) -> None:
         """See `ResumableSessions.run`."""
+        self._refresh = refresh
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._batching.run())
             tasks.create_task(self._upkeep.run())
@@ -87,7 +89,8 @@ class RedisResumableSessions:
             self._batching.note(("forget", pid, session_id))
 
     async def _keep_again(self, pids: Sequence[str]) -> None:
-        sessions = {pid: self._kept[pid] for pid in pids if pid in self._kept}
+        sessions = {pid: self._refresh(self._kept[pid]) for pid in pids if pid in self._kept}
+        self._kept |= sessions
         answers = await self._batching.ask_all(_keep(pid, session) for pid, session in sessions.items())
         for (pid, session), answer in zip(sessions.items(), answers, strict=True):
             self._check(pid, session, answer)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from pydantic import SecretStr
@@ -13,22 +13,22 @@ from parts.waiting import eventually
 from realtime.errors import RedisUnavailable
 from realtime.redis.connection import connect_redis
 from realtime.redis.keys import Keys
-from realtime.resumption.base import ResumableSession
+from realtime.resumption.base import Refresh, ResumableSession, as_it_is
 from realtime.resumption.redis import RedisResumableSessions
 from realtime.settings import RecoverySettings, RedisSettings
 from realtime.telemetry.metrics import Metrics
-from suites.resumption_contract import PID, SESSION_SECONDS, PassTime, ResumptionContract, session
+from suites.resumption_contract import PID, SESSION_SECONDS, MakeRunning, PassTime, ResumptionContract, session
 
 
 @asynccontextmanager
 async def _running(
-    url: str, prefix: str, pod_id: str, session_seconds: int = SESSION_SECONDS
+    url: str, prefix: str, pod_id: str, session_seconds: int = SESSION_SECONDS, refresh: Refresh = as_it_is
 ) -> AsyncIterator[RedisResumableSessions]:
     client = connect_redis(RedisSettings(url=SecretStr(url)))
     sessions = RedisResumableSessions(
         client, Keys(prefix), RecoverySettings(session_seconds=session_seconds), pod_id, Metrics()
     )
-    task = asyncio.create_task(sessions.run())
+    task = asyncio.create_task(sessions.run(refresh))
     yield sessions
     task.cancel()
     await asyncio.wait([task])
@@ -45,6 +45,16 @@ async def one(redis_server: RedisServer, prefix: str) -> AsyncIterator[RedisResu
 async def other(redis_server: RedisServer, prefix: str) -> AsyncIterator[RedisResumableSessions]:
     async with _running(redis_server.url, prefix, "b") as sessions:
         yield sessions
+
+
+@pytest.fixture
+async def make_running(redis_server: RedisServer, prefix: str) -> AsyncIterator[MakeRunning]:
+    async with AsyncExitStack() as stack:
+
+        async def make(refresh: Refresh) -> RedisResumableSessions:
+            return await stack.enter_async_context(_running(redis_server.url, prefix, "c", refresh=refresh))
+
+        yield make
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ class Gatehouse:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Gatehouse"]:
         """Hear the broker and be present, as a pod does that clients are sent to."""
-        runs = self.broker.run(NobodyListens()), self.presence.run(), self.resumables.run()
+        runs = self.broker.run(NobodyListens()), self.presence.run(), self.resumables.run(self.gateway.refresh)
         tasks = [asyncio.create_task(run) for run in runs]
         await asyncio.sleep(0)
         try:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from realtime.broker.base import Publication
-from realtime.broker.place import Cursor
+from realtime.broker.place import Cursor, Place
 from realtime.errors import LimitExceeded, RedisUnavailable, TooManyForNow
 from realtime.gateway.returning import Return
 from realtime.gateway.turns import Turns
@@ -207,6 +207,41 @@ async def test_while_it_joins_a_room_a_client_has_heard_nothing_more(house: Gate
     await publish(house, "kept")
     house.gateway.disconnected("s-1", "transport close")
     assert await come(house, "s-2") == ["kept"]
+
+
+async def test_who_was_idle_for_longer_than_histories_are_kept_goes_on_from_what_it_has_heard(house: Gatehouse) -> None:
+    day = 86_400_000_000
+    await come(house, "s-1", Return(wants_places=True))
+    back = returning(house, "s-1")
+    house.hub.offset += day  # offsets are microseconds: a day in which nobody said anything
+    assert back.pid is not None
+    await house.resumables.find(back.pid)  # its round
+    house.gateway.disconnected("s-1", "ping timeout")
+    house.hub.trimmed_up_to["user:u-42"] = day // 2  # nobody knows what was there before
+    await publish(house, "a")
+    assert await come(house, "s-2", back) == ["a"]
+    session = house.sessions.get("s-2")
+    assert session is not None
+    assert session.recovered
+    assert session.rooms["user:u-42"].offset == 0  # it has been in there all the time
+
+
+async def test_what_it_was_told_a_moment_ago_is_not_taken_for_heard_by_who_comes_back(house: Gatehouse) -> None:
+    await come(house, "s-1", Return(wants_places=True))
+    back = returning(house, "s-1")
+    assert back.pid is not None
+    house.hub.offset += 3_600_000_000
+    await publish(house, "stock", room="inventory:updates")
+    await house.say("s-1", "subscribe:inventory", {"since": "memory:0"})
+    kept = await house.resumables.find(back.pid)
+    assert kept is not None
+    assert kept.heard == ()
+    house.hub.offset += 44_000_000
+    assert (await house.resumables.find(back.pid)) == kept
+    house.hub.offset += 2_000_000
+    kept = await house.resumables.find(back.pid)
+    assert kept is not None
+    assert kept.heard == (Place("memory", house.hub.offset - 45_000_000),)
 
 
 async def test_its_rooms_are_noted_for_a_client_that_may_return(house: Gatehouse) -> None:

@@ -121,7 +121,12 @@ class SocketPod:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["SocketPod"]:
-        runs = (self.broker.run(self.manager), self.manager.run(), self.presence.run(), self.resumables.run())
+        runs = (
+            self.broker.run(self.manager),
+            self.manager.run(),
+            self.presence.run(),
+            self.resumables.run(self.gateway.refresh),
+        )
         tasks = [asyncio.create_task(run) for run in runs]
         await settle()
         try:
