@@ -139,6 +139,12 @@ CASES = [
         not_yet=["60s", "180s", "300s", "600s"],
     ),
     Case(
+        "RealtimeLagGrows",
+        "it is twenty seconds behind all the time, which the objective tells",
+        {LAG % ("a", 0): gauge((60, 20))},
+        not_yet=["60s", "300s", "590s"],
+    ),
+    Case(
         "RealtimePartitionHeld",
         "a topic is made anew; somebody deletes its position after five minutes",
         pods("realtime_kafka_held_partitions", gauge((60, 0)), "a")

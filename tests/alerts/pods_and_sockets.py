@@ -60,7 +60,7 @@ CASES = [
         | pods(SLOW, counter((240, 0)), "b")
         | pods(CONNECTIONS, gauge((241, 1000)), "ab"),
         severity="ticket",
-        not_yet=["600s", "700s"],
+        not_yet=["600s", "1000s"],
         now="1200s",
         gone="1900s",
     ),
@@ -107,7 +107,7 @@ CASES = [
         pods(ACCEPTED, counter((30, 20), (60, 2), (90, 20)), "a")
         | pods(BAD_SIGNATURE, counter((30, 0), (60, 30), (90, 0)), "a")
         | pods(EXPIRED, counter((180, 5)), "a"),
-        not_yet=["300s", "360s"],
+        not_yet=["300s", "480s"],
         now="600s",
         gone="1300s",
     ),
@@ -165,7 +165,7 @@ CASES = [
     Case(
         "RealtimeDown",
         "a rolling restart of three: one at a time does not answer",
-        pods(UP, "1x10 0x5 1x40", "a") | pods(UP, "1x20 0x5 1x30", "b") | pods(UP, "1x30 0x5 1x20", "c"),
+        pods(UP, "1x10 0x9 1x40", "a") | pods(UP, "1x20 0x9 1x30", "b") | pods(UP, "1x30 0x9 1x20", "c"),
         not_yet=["120s", "160s", "250s", "350s", "400s"],
     ),
     Case(
