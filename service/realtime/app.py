@@ -62,7 +62,8 @@ class Pod:
         self._leaving_since: float | None = None
         self._memory = ConnectionMemory()  # once more when all is loaded
         clock, self._metrics = SystemClock(), Metrics()
-        self._metrics.connection_limit.set(settings.limits.sessions_per_pod)
+        if Role.SOCKETS in settings.roles:
+            self._metrics.connection_limit.set(settings.limits.sessions_per_pod)
         self._tracing = start_tracing(settings.tracing, settings.pod.name, realtime.__version__, self._metrics)
         http, kafka = settings.http, settings.kafka
         note_expiry(

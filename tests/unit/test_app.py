@@ -54,6 +54,10 @@ def test_what_is_counted_is_told_from_the_start_whatever_its_labels(roles: tuple
     assert set(silent) <= later
 
 
+def test_a_pod_without_sockets_has_no_room_for_any() -> None:
+    assert count(make_pod(Role.INTAKE)._metrics.connection_limit) == 0
+
+
 async def test_what_a_pod_tells_when_it_is_asked_is_fresh() -> None:
     pod = make_pod()
     await pod._refresh_metrics()

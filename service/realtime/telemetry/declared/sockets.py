@@ -12,7 +12,9 @@ class SocketMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.connections = Gauge("realtime_connections", "Sessions on this pod now.", ["transport"], registry=registry)
         self.connection_limit = Gauge(
-            "realtime_connection_limit", "Sessions that this pod takes: `limits.sessions_per_pod`.", registry=registry
+            "realtime_connection_limit",
+            "Sessions that this pod takes: `limits.sessions_per_pod`; 0 without the role `sockets`.",
+            registry=registry,
         )
         self.waiting_connections = Gauge(
             "realtime_waiting_connections",
