@@ -16,7 +16,7 @@ from realtime.intake.pipeline import Pipeline
 from realtime.intake.record import Partition
 from realtime.intake.watchdog import GivenUp, Watchdog
 from realtime.intake.worker import PartitionWorker
-from realtime.resilience.breaker import Breakers
+from realtime.resilience.breaker import Breakers, State
 from realtime.resilience.retry import until_available
 from realtime.settings import KafkaSettings
 from realtime.telemetry.counting import start_at_zero
@@ -75,6 +75,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         # For its share of the partitions, whatever the watchdog has done about it meanwhile.
         self._waits_since: float | None = time.monotonic()
         self._is_stopping = False
+        self._takes_partitions = False  # not between two consumers, nor of one that is being given up
         self.has_joined = False  # once: the group has given this pod its share, be it empty
 
     @property
@@ -105,18 +106,21 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._consumer = await until_available(self._breakers.kafka, self._connect, self._note_failure)
             async with asyncio.TaskGroup() as self._tasks:
                 reason = await self._take_in(self._consumer)
+            self._consumer = None
             self._waits_since = self._waits_since or time.monotonic()
             log.error("consumer_given_up", reason=reason, help="It is made anew.")
             self._metrics.consumer_restarts.labels(reason).inc()
 
     async def _take_in(self, consumer: AIOKafkaConsumer) -> GivenUp:
         self._watchdog.begin()
+        self._takes_partitions = True
         consumer.subscribe(topics=list(self._settings.topics.by_event().values()), listener=self)
         while True:
             await asyncio.sleep(self._settings.commit_interval_seconds)
             await self._commit(self._workers.values())
             reason = await self._look_after(consumer)
             if reason is not None:
+                self._takes_partitions = False
                 await self._let_go(list(self._workers), 0 if reason is GivenUp.HELD_UP else FINISH_BATCH_SECONDS)
                 await stop_client(consumer, STOP_CONSUMER_SECONDS)
                 return reason
@@ -138,7 +142,10 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._watchdog.failed()
         else:
             self._watchdog.works()
-        return self._watchdog.verdict(self._longest_wait_seconds(), self._unanswered_seconds())
+        # What waits for the dead-letter topic would wait at another pod, too, and everybody for the rebalance.
+        redis_is_away = self._breakers.redis.state is not State.CLOSED
+        held_up_seconds = self._longest_wait_seconds() if redis_is_away else 0.0
+        return self._watchdog.verdict(held_up_seconds, self._unanswered_seconds())
 
     def _longest_wait_seconds(self) -> float:
         return max((worker.waits_for_seconds() for worker in self._workers.values()), default=0.0)
@@ -150,8 +157,10 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._broker.positions([(self._settings.topics.order_updated, 0)])
 
     async def stop(self) -> None:
-        """Finish the batches under way, commit, and leave the group. Call it before `run` is cancelled."""
-        self._is_stopping = True
+        """Finish the batches under way, commit, and leave the group. Then cancel `run`, in the same turn of the loop:
+        it may be waiting for Kafka or Redis, and would join the group again.
+        """  # noqa: D205 - one sentence
+        self._is_stopping, self._takes_partitions = True, False
         if self._consumer is None:
             return
         await self._let_go(list(self._workers), FINISH_BATCH_SECONDS)
@@ -165,6 +174,9 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         except (KafkaError, OSError) as error:
             await stop_client(consumer, STOP_CONSUMER_SECONDS)
             raise KafkaUnavailable(f"cannot connect to Kafka: {error!r}") from error
+        except asyncio.CancelledError:
+            await stop_client(consumer, STOP_CONSUMER_SECONDS)
+            raise
         return consumer
 
     # -- rebalancing, called by aiokafka ----------------------------------------------------------------------------
@@ -179,12 +191,14 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """The group gives partitions, perhaps none."""
         log.info("partitions_assigned", partitions=len(assigned))
+        if not self._takes_partitions:
+            return  # aiokafka ends a rebalance that is under way before it stops
+        assert self._tasks is not None
+        assert self._consumer is not None
         self.has_joined = True
         self._metrics.rebalances.inc()
         self._watchdog.assigned()
         self._waits_since = None
-        if self._tasks is None or self._consumer is None or self._is_stopping:
-            return
         for partition in map(_partition, assigned):
             worker = PartitionWorker(
                 partition,

@@ -1,5 +1,6 @@
 """All of a pod's intake: the group's consumer, and the producer for dead letters."""
 
+import asyncio
 import time
 
 import structlog
@@ -31,7 +32,7 @@ STOP_PRODUCER_SECONDS = 2.0
 
 
 class Intake:
-    """Takes events in from Kafka. `run` until cancelled; call `stop` before."""
+    """Takes events in from Kafka: `run` until `stop`."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Intake:
         self._tracing = tracing
         self._producer: AIOKafkaProducer | None = None
         self._began_at: float | None = None
+        self._running: asyncio.Task[None] | None = None
         self._consumer: GroupConsumer | None = None
 
     @property
@@ -79,7 +81,8 @@ class Intake:
         return 0 if self._consumer is None else self._consumer.assigned_partitions
 
     async def run(self) -> None:
-        """Take in records until cancelled. Waits for Kafka for as long as it is away."""
+        """Take in records until stopped or cancelled. Waits for Kafka for as long as it is away."""
+        self._running = asyncio.current_task()
         self._began_at = time.monotonic()
         self._producer = await until_available(self._breakers.kafka, self._connect, self._note_failure)
         event_types = {topic: event for event, topic in self._settings.topics.by_event().items()}
@@ -104,9 +107,13 @@ class Intake:
         await self._consumer.run()
 
     async def stop(self) -> None:
-        """Finish the batches under way, commit, and leave the group."""
-        if self._consumer is not None:
-            await self._consumer.stop()
+        """Finish the batches under way, commit, leave the group, and end `run`, whatever it is waiting for."""
+        try:
+            if self._consumer is not None:
+                await self._consumer.stop()
+        finally:
+            if self._running is not None:
+                self._running.cancel()
         if self._producer is not None:
             await stop_client(self._producer, STOP_PRODUCER_SECONDS)
 
@@ -118,6 +125,9 @@ class Intake:
         except (KafkaError, OSError) as error:
             await stop_client(producer, STOP_PRODUCER_SECONDS)
             raise KafkaUnavailable(f"cannot connect to Kafka: {error!r}") from error
+        except asyncio.CancelledError:
+            await stop_client(producer, STOP_PRODUCER_SECONDS)
+            raise
         return producer
 
     async def _look_at_topics(self) -> None:

@@ -5,7 +5,7 @@ import time
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import ConsumerStoppedError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
 from realtime.broker.base import NO_POSITION, Broker
@@ -187,7 +187,7 @@ class PartitionWorker:
             await self._start()
         except OffsetOutOfRangeError:
             await self._find_place()
-        except KafkaError as error:
+        except (KafkaError, ConsumerStoppedError) as error:
             log.warning("fetch_failed", partition=str(self.partition), error=repr(error))
             await asyncio.sleep(FETCH_TIMEOUT_MS / 1_000)
         return []

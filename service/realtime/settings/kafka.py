@@ -99,7 +99,7 @@ class KafkaSettings(Section):
     )
     release_after_seconds: PositiveFloat = Field(
         30.0,
-        description="A pod that can publish nothing for so long leaves its partitions to others, until it finds Redis.",
+        description="A pod that does not reach Redis for so long leaves its partitions to others until it does.",
     )
 
     @model_validator(mode="after")

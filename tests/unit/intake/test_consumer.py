@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from parts.waiting import eventually
 from realtime.broker.base import Outcome
 from realtime.broker.memory import MemoryBroker, MemoryHub
 from realtime.clock import SystemClock
+from realtime.errors import RedisUnavailable
 from realtime.intake import consumer as consumer_module
 from realtime.intake.consumer import GroupConsumer
 from realtime.intake.record import Partition, Record
+from realtime.intake.watchdog import Watchdog
 from realtime.resilience.breaker import make_breakers
 from realtime.settings import BreakerSettings, KafkaSettings
 from realtime.telemetry.metrics import Metrics
@@ -40,6 +42,7 @@ class FakeGroupMember:
         self.end = 1_000
         self.stable = 1_000
         self.is_stopped = False
+        self.is_in_rebalance = False
         self.looks = 0  # one after each time that commits were due
 
     async def start(self) -> None:
@@ -47,11 +50,15 @@ class FakeGroupMember:
 
     async def stop(self) -> None:
         self.is_stopped = True
+        if self.is_in_rebalance:
+            await self.listener.on_partitions_assigned([KEY])  # as aiokafka does, before it leaves the group
 
     def subscribe(self, topics: Sequence[str], listener: ConsumerRebalanceListener) -> None:
         self.listener = listener
 
     async def getmany(self, partition: TopicPartition, timeout_ms: int, max_records: int = 1) -> dict[Any, list[Any]]:
+        if self.is_stopped:
+            raise ConsumerStoppedError
         if partition != KEY:
             self.looks += 1
             if self.look_error is not None:
@@ -102,9 +109,9 @@ class House:
     def __init__(self, hub: MemoryHub, metrics: Metrics) -> None:
         self.members: list[FakeGroupMember] = []
         self.pipeline = GatedPipeline()
-        breakers = make_breakers(BreakerSettings(), SystemClock(), metrics)
+        self.breakers = make_breakers(BreakerSettings(failures=1, open_seconds=60), SystemClock(), metrics)
         fakes: Any = (self._make, self.pipeline)
-        self.consumer = GroupConsumer(*fakes, MemoryBroker(hub, "pod"), breakers, SETTINGS, metrics)
+        self.consumer = GroupConsumer(*fakes, MemoryBroker(hub, "pod"), self.breakers, SETTINGS, metrics)
 
     def _make(self) -> FakeGroupMember:
         self.members.append(FakeGroupMember())
@@ -208,6 +215,37 @@ async def test_a_consumer_that_tells_nothing_but_errors_is_made_anew(house: Hous
         await eventually(lambda: len(house.members) == 2 and house.member.listener, 5, "another one has subscribed")
         assert first.is_stopped
         assert count(metrics.consumer_restarts, reason="failed") == 1
+
+
+async def test_what_the_group_still_gives_to_a_consumer_that_is_given_up_is_left_to_others(house: House) -> None:
+    async with house.running():
+        house.member.is_in_rebalance = True
+        house.member.look_error = KafkaError()
+        await eventually(lambda: len(house.members) == 2 and house.member.listener, 5, "another one has subscribed")
+        assert house.consumer.assigned_partitions == 0
+        await house.consumer.on_partitions_assigned([KEY])
+        house.member.records.put_nowait([0])
+        await house.commits(1)
+
+
+async def test_a_batch_that_waits_while_redis_is_there_is_held_and_given_up_once_redis_is_away(
+    house: House, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise RedisUnavailable("connection refused")
+
+    monkeypatch.setattr(house.consumer, "_watchdog", Watchdog(KafkaSettings(release_after_seconds=0.001)))
+    async with house.running():
+        house.pipeline.gate.clear()
+        house.member.records.put_nowait([0])  # say that there is no dead-letter topic
+        await eventually(lambda: house.pipeline.begun, 5, "a batch is under way")
+        looks = house.member.looks
+        await eventually(lambda: house.member.looks > looks + 3, 5, "it has been looked after several times")
+        assert count(metrics.consumer_restarts, reason="held_up") == 0
+        assert not house.member.is_stopped
+        with pytest.raises(RedisUnavailable):
+            await house.breakers.redis.call(fail)
+        await eventually(lambda: house.member.is_stopped, 5, "others may have its partitions")
 
 
 async def test_ends_of_transactions_are_no_lag_and_an_open_one_is(house: House, metrics: Metrics) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import ConsumerStoppedError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
 from parts.waiting import eventually
@@ -33,7 +33,7 @@ class FakeConsumer:
     """A consumer of one partition that gives the fetches it was given, and then nothing."""
 
     def __init__(
-        self, *fetches: list[Any] | KafkaError, begin: int = 0, end: int = 1_000, committed: int | None = None
+        self, *fetches: list[Any] | Exception, begin: int = 0, end: int = 1_000, committed: int | None = None
     ) -> None:
         self._fetches = deque(fetches)
         self._begin = begin
@@ -49,7 +49,7 @@ class FakeConsumer:
             self.is_empty.set()
             await asyncio.Event().wait()
         fetched = self._fetches.popleft()
-        if isinstance(fetched, KafkaError):
+        if isinstance(fetched, Exception):
             raise fetched
         return {partition: fetched}
 
@@ -132,6 +132,16 @@ async def test_without_a_position_kafkas_committed_offset_counts(intake: Intake)
     assert consumer.went_to == []
     assert pipeline.handled == [(NO_POSITION, [5, 6]), (6, [7])]
     assert worker.published_offset == 7
+
+
+@pytest.mark.parametrize("error", [KafkaError(), ConsumerStoppedError()])
+async def test_a_fetch_that_fails_is_made_again(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(worker_module, "FETCH_TIMEOUT_MS", 1)
+    pipeline = FakePipeline()
+    await intake.take_in(FakeConsumer(error, [raw(0)]), pipeline)
+    assert pipeline.handled == [(NO_POSITION, [0])]
 
 
 async def test_a_partition_is_continued_behind_its_position(intake: Intake, hub: MemoryHub) -> None:
