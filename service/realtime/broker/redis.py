@@ -38,8 +38,8 @@ _GAPS: Final = {
     b"expired": Gap.EXPIRED,
     b"too_many": Gap.TOO_MANY,
 }
-# Rooms whose histories are read in one round trip.
-ROOMS_PER_READ: Final = 200
+# Rooms whose histories are read in one round trip: each may be as long as histories become.
+ROOMS_PER_READ: Final = 20
 # What is read of histories before others have their turn: half a millisecond's work.
 MESSAGES_A_TURN: Final = 200
 # Newcomers whose histories are read in one call: each may have missed a hundred messages.
@@ -219,21 +219,15 @@ class RedisBroker:
                 keys=[self._keys.epoch, self._keys.offset], args=arguments
             )
         by_room: list[list[Delivery]] = [[] for _ in after]
-        read_in_turn = 0
+        turns = _Turns()
         for number, messages in zip(found[::2], found[1::2], strict=True):
-            room, deliveries = after[number - 1][0], by_room[number - 1]
-            for start in range(0, len(messages), MESSAGES_A_TURN):
-                piece = messages[start : start + MESSAGES_A_TURN]
-                deliveries += (read for message in piece if (read := wire.read(room, message)) is not None)
-                read_in_turn += len(piece)
-                if read_in_turn >= MESSAGES_A_TURN:
-                    read_in_turn = 0
-                    await asyncio.sleep(0)
+            await turns.decode(after[number - 1][0], messages, by_room[number - 1])
         return Cursor((Place(now_epoch.decode(), newest),)), _GAPS[gap], by_room
 
     async def _read_history(self, after_offsets: Mapping[str, int], up_to_offset: int) -> Sequence[Delivery]:
         ordered = list(after_offsets)
         deliveries: list[Delivery] = []
+        turns = _Turns()
         with self._calls.asking(Operation.HISTORY, "read history"):
             for start in range(0, len(ordered), ROOMS_PER_READ):
                 chunk = ordered[start : start + ROOMS_PER_READ]
@@ -241,8 +235,8 @@ class RedisBroker:
                     for room in chunk:
                         pipeline.xrange(self._keys.history + room, f"({after_offsets[room]}-0", f"{up_to_offset}-0")
                     for room, entries in zip(chunk, await pipeline.execute(), strict=True):
-                        read = (wire.read(room, fields.get(b"m", b"")) for _, fields in entries)
-                        deliveries += (delivery for delivery in read if delivery is not None)
+                        messages = [fields.get(b"m", b"") for _, fields in entries]
+                        await turns.decode(room, messages, deliveries)
         deliveries.sort(key=wire.order)
         return deliveries
 
@@ -320,3 +314,20 @@ def _write_messages(publications: Sequence[Publication], messages: list[bytes | 
                     ("=" if number else "+") + room,
                     wire.encode(publication, publication.except_rooms + rooms[:number], rooms[number + 1 :]),
                 )
+
+
+class _Turns:
+    """Decodes histories of many rooms, and lets others have their turn in between."""
+
+    def __init__(self) -> None:
+        self._read_in_turn = 0
+
+    async def decode(self, room: str, messages: Sequence[bytes], into: list[Delivery]) -> None:
+        """Append what can be read."""
+        for start in range(0, len(messages), MESSAGES_A_TURN):
+            piece = messages[start : start + MESSAGES_A_TURN]
+            into += (read for message in piece if (read := wire.read(room, message)) is not None)
+            self._read_in_turn += len(piece)
+            if self._read_in_turn >= MESSAGES_A_TURN:
+                self._read_in_turn = 0
+                await asyncio.sleep(0)

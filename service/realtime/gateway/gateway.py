@@ -33,7 +33,7 @@ from realtime.gateway.tokens import Credentials, TokenVerifier
 from realtime.limits.bucket import TokenBucket
 from realtime.protocol.commands import COMMANDS, Command
 from realtime.protocol.disconnects import TOKEN_EXPIRED, TOO_MANY_COMMANDS
-from realtime.resilience.breaker import Breaker
+from realtime.resilience.breaker import Breaker, State
 from realtime.resumption.base import ResumableSession
 from realtime.settings import AuthSettings, LimitSettings, SocketSettings
 from realtime.telemetry.counting import start_at_zero
@@ -41,6 +41,8 @@ from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
+# Nothing is ever published of it; to ask for it is how to see whether Redis is there.
+NO_PARTITION: Final = ("none", 0)
 EXPIRY_CHECK_SECONDS: Final = 1.0
 MAX_PROBLEMS_TOLD: Final = 3
 # A problem may quote a field's name, which is the client's own and as long as the client likes.
@@ -67,6 +69,7 @@ class Gateway:
         metrics: Metrics,
     ) -> None:
         self._attachment = attachment
+        self._broker = broker
         self._redis = redis
         self._sessions = sessions
         self._verifier = verifier
@@ -103,6 +106,9 @@ class Gateway:
             try:
                 # That a pod is slow says nothing of Redis, so the time limit is outside.
                 async with asyncio.timeout(self._join_timeout_seconds):
+                    if self._redis.state is not State.CLOSED:
+                        # A probe that tells at once: to join rooms also waits for the pod's own connection.
+                        await self._redis.call(lambda: self._broker.positions([NO_PARTITION]))
                     # While Redis is away newcomers are sent to try again at once: thousands do not wait for it.
                     await self._redis.call(lambda: self._recovery.prepare(session, returning))
             except TimeoutError:

@@ -15,6 +15,9 @@ from realtime.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 
+# Far above what a transaction takes; of Kafka's own default, a minute, live topics would notice more.
+TRANSACTION_TIMEOUT_MS = 20_000
+
 STOP_QUIETLY_SECONDS: Final = 5.0
 
 
@@ -68,6 +71,8 @@ def make_transactional_producer(settings: KafkaSettings, client_id: str, transac
     return AIOKafkaProducer(
         **_common(settings, client_id),
         transactional_id=transactional_id,
+        # Readers of what is committed wait for one that was killed in the middle, live topics' pods among them.
+        transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
         max_request_size=max_request_bytes(settings),
     )
 

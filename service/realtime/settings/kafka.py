@@ -111,6 +111,9 @@ class KafkaSettings(Section):
         if self.no_assignment_restart_seconds <= self.session_timeout_seconds:
             # A group waits that long for members that do not answer before it tells the others anything.
             raise ValueError("no_assignment_restart_seconds must be above session_timeout_seconds")
+        if self.unanswered_restart_seconds < self.fetch_wait_seconds * 2:
+            # Kafka answers a fetch of nothing only then; a consumer would be made anew without end.
+            raise ValueError("unanswered_restart_seconds must be at least twice fetch_wait_seconds")
         if self.dead_letter_topic in self.topics.by_event().values():
             # A dead letter would come back as a record, and so without end.
             raise ValueError("dead_letter_topic must not be a topic of events")

@@ -38,7 +38,9 @@ class RecoverySettings(Section):
         description="How long a session can be resumed after its client has gone; each takes 0.5 KB of Redis.",
     )
     max_messages: PositiveInt = Field(
-        5_000, description="Missed messages that a client is told when it returns; of more, it has to start anew."
+        5_000,
+        description="Missed messages that a client is told when it returns; of more, it has to start anew. A message of"
+        " several of its rooms counts for each.",
     )
     concurrent_max: PositiveInt = Field(
         2,
@@ -50,7 +52,11 @@ class RecoverySettings(Section):
 class OfflineSettings(Section):
     """What a user is told who comes back after having been away with all devices."""
 
-    max_messages: PositiveInt = Field(100, description="The newest messages that wait for a user, at most.")
+    max_messages: PositiveInt = Field(
+        100,
+        description="The newest messages that wait for a user, at most; no more than are kept of a room"
+        " (`history.max_messages_per_room`).",
+    )
     max_age_seconds: PositiveInt = Field(
-        86_400, description="How old they may be; no older than histories are kept (`history.retention_seconds`)."
+        86_400, description="How old they may be; histories must be kept as long (`history.retention_seconds`)."
     )

@@ -7,7 +7,7 @@ import platform
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from realtime.settings.clients import AuthSettings, DrainSettings, HttpSettings, LimitSettings, SocketSettings
@@ -96,6 +96,18 @@ class Settings(BaseSettings):
     @classmethod
     def _split_roles(cls, roles: object) -> object:
         return split_at_commas(roles)
+
+    @field_validator("offline")
+    @classmethod
+    def _histories_reach_as_far(cls, offline: OfflineSettings, info: ValidationInfo) -> OfflineSettings:
+        # What waits for a user is read from the histories: what these have lost would be missing, and nobody told.
+        history = info.data.get("history")
+        if isinstance(history, HistorySettings):
+            if offline.max_messages > history.max_messages_per_room:
+                raise ValueError("max_messages must not be above REALTIME_HISTORY__MAX_MESSAGES_PER_ROOM")
+            if offline.max_age_seconds > history.retention_seconds:
+                raise ValueError("max_age_seconds must not be above REALTIME_HISTORY__RETENTION_SECONDS")
+        return offline
 
     @field_validator("roles")
     @classmethod

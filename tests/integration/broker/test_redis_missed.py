@@ -2,13 +2,15 @@
 
 import asyncio
 
+import pytest
 from redis.asyncio import Redis
 
 from integration.broker.conftest import RedisPods
-from realtime.broker.base import Gap
+from realtime.broker import wire
+from realtime.broker.base import Delivery, Gap
 from realtime.broker.place import Cursor, Place
-from realtime.broker.redis import RedisBroker
-from suites.listening import batch, publication
+from realtime.broker.redis import MESSAGES_A_TURN, RedisBroker
+from suites.listening import batch, history, publication
 
 RETENTION_SECONDS = 100
 
@@ -111,3 +113,29 @@ async def test_a_pod_that_was_deaf_for_longer_than_a_history_reaches_back_is_tol
     if pod.packets("busy") == [str(n) for n in range(300)]:
         return  # it was quicker than the publisher, and deaf for nothing
     assert pod.ears.gaps == ["busy"]
+
+
+async def test_histories_are_read_a_few_messages_at_a_time(pods: RedisPods, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = (await pods()).broker
+    for start in range(0, 1_000, 250):
+        await broker.publish_once([publication(f"{start + n}", "r-1", "r-2") for n in range(250)])
+    read, in_a_turn, decode = 0, [0], wire.read
+
+    def count(room: str, message: bytes) -> Delivery | None:
+        nonlocal read
+        read += 1
+        return decode(room, message)
+
+    async def watch() -> None:
+        before = 0
+        while True:
+            in_a_turn.append(read - before)
+            before = read
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(wire, "read", count)
+    watching = asyncio.create_task(watch())
+    found = await history(broker, "r-1", "r-2")
+    watching.cancel()
+    assert (len(found), read) == (2_000, 2_000)
+    assert 0 < max(in_a_turn) <= MESSAGES_A_TURN

@@ -88,10 +88,11 @@ class Gatehouse:
             audience=ISSUER.audience,
             leeway_seconds=LEEWAY_SECONDS,
         )
+        self.redis = a_breaker(self.clock, self.metrics)
         self.gateway = Gateway(
             self.attachment,
             self.broker,
-            a_breaker(self.clock, self.metrics),
+            self.redis,
             recovery,
             self.hearing,
             self.sessions,

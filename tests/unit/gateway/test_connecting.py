@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from parts.waiting import eventually
 from realtime.clock import iso_utc
 from realtime.errors import Draining, LimitExceeded, RedisUnavailable, TokenExpired, Unauthenticated
 from realtime.gateway import gateway
 from realtime.protocol.disconnects import TOKEN_EXPIRED
+from realtime.resilience.breaker import State
 from unit.counts import count
 from unit.gateway.gatehouse import ISSUER, LEEWAY_SECONDS, Gatehouse
 
@@ -114,6 +116,21 @@ async def test_a_broker_that_hangs_is_not_waited_for_without_end(house: Gatehous
     with pytest.raises(RedisUnavailable, match="in time"):
         await house.enter("s-1", "u-42")
     assert len(house.sessions) == 0
+
+
+async def test_who_probes_whether_redis_is_back_does_not_first_wait_for_rooms(house: Gatehouse) -> None:
+    async def fail() -> None:
+        raise RedisUnavailable("connection refused")
+
+    while house.redis.state is State.CLOSED:
+        with pytest.raises(RedisUnavailable):
+            await house.redis.call(fail)
+    house.clock.advance(60)
+    house.attachment.never_joins = True
+    entering = asyncio.create_task(house.enter("s-1", "u-42"))
+    await eventually(lambda: house.redis.state is State.CLOSED, 5, "everybody may ask again")
+    with pytest.raises(RedisUnavailable, match="in time"):
+        await entering
 
 
 async def test_who_has_gone_already_is_not_welcomed(house: Gatehouse) -> None:

@@ -288,6 +288,35 @@ def test_dead_letters_do_not_come_back_as_records(environment: Environment) -> N
     assert "REALTIME_KAFKA__DEAD_LETTER_TOPIC must not be a topic of events" in words
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"HISTORY__MAX_MESSAGES_PER_ROOM": "99"},
+            "REALTIME_OFFLINE: REALTIME_OFFLINE__MAX_MESSAGES must not be above REALTIME_HISTORY__MAX_MESSAGES_PER_ROOM",
+        ),
+        (
+            {"OFFLINE__MAX_AGE_SECONDS": "86401"},
+            "REALTIME_OFFLINE: REALTIME_OFFLINE__MAX_AGE_SECONDS must not be above REALTIME_HISTORY__RETENTION_SECONDS",
+        ),
+    ],
+)
+def test_what_waits_for_a_user_is_kept(environment: Environment, settings: dict[str, str], words: str) -> None:
+    assert environment.refusal(**settings) == words
+
+
+@pytest.mark.parametrize(("seconds", "is_fine"), [("0.9", False), ("1", True)])
+def test_a_consumer_is_not_given_up_while_kafka_may_still_say_nothing(
+    environment: Environment, seconds: str, is_fine: bool
+) -> None:
+    if is_fine:
+        environment.set(KAFKA__UNANSWERED_RESTART_SECONDS=seconds)
+        assert load_settings().kafka.unanswered_restart_seconds == 1
+    else:
+        words = environment.refusal(KAFKA__UNANSWERED_RESTART_SECONDS=seconds)
+        assert "UNANSWERED_RESTART_SECONDS must be at least twice REALTIME_KAFKA__FETCH_WAIT_SECONDS" in words
+
+
 # -- secrets --------------------------------------------------------------------------------------------------------
 
 SECRETS = {
