@@ -536,3 +536,15 @@ async def test_who_has_gone_while_it_waited_for_a_turn_takes_none(hub: MemoryHub
         assert await pod.presence.devices("u-1") == []
         await say(pod, 1, 1)
         assert (await Visitor(pod, offset="memory:0").come()).told == [1]
+
+
+async def test_members_of_a_room_that_lost_messages_are_sent_away_and_told_so_when_they_are_back(
+    pod: SocketPod, hub: MemoryHub
+) -> None:
+    client, other = await Visitor(pod).come(), await Visitor(pod, "u-2").come()
+    hub.trimmed_up_to["user:u-1"] = 1_000
+    pod.manager.on_gap(["user:u-1"])
+    assert (client.browser.is_connected, other.browser.is_connected) == (False, True)
+    await eventually(lambda: count(pod.metrics.disconnects, reason="history gap") == 1, 5, "it is counted")
+    again = await client.come_back()
+    assert (again.welcome["recovered"], again.welcome["reason"]) == (False, "history_trimmed")
