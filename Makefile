@@ -9,7 +9,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos bench rolling-restart recovery-herd fuzz docs dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill bench rolling-restart recovery-herd fuzz docs dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: lint ## Everything, against real parts; WORKERS=0: one test after the othe
 
 chaos: $(READY) ## Break the cluster in every way; nothing may be lost. ARGS=--quick: minutes; ARGS="--only pod_killed"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m chaos $(ARGS)
+
+drill: $(READY) ## Redis away under load: which alerts and panels tell, and when; ARGS="--only kafka_away,pod_killed"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m drill $(ARGS)
 
 bench: $(READY) ## Against Node's socket.io and others, loadtest/; ARGS="--quick --check": the targets, in minutes
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m bench $(ARGS)

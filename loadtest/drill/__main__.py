@@ -1,0 +1,142 @@
+"""The command line of the drill: `make drill`, `make drill ARGS="--only redis_away"`."""
+
+import asyncio
+import logging
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from bench import machine
+from chaos.scenario import Progress
+from drill.expectations import EXPECTED
+from drill.faults import FAULTS, HOLD_SECONDS
+from drill.rehearsal import Rehearsal, rehearse
+from drill.report import Header, in_short, print_rehearsal, write_results
+from parts.apache_kafka import ApacheKafka
+from parts.haproxy import haproxy_name
+from parts.needs import PROGRAMS, find
+from parts.prometheus import prometheus_name
+from parts.redis_server import redis_name
+
+REPOSITORY: Final = Path(__file__).parents[2]
+RESULTS: Final = REPOSITORY / "loadtest" / "results"
+RULES: Final = REPOSITORY / "deploy" / "prometheus" / "rules.yaml"
+ROUTES: Final = REPOSITORY / "deploy" / "prometheus" / "alertmanager.yaml"
+DASHBOARDS: Final = REPOSITORY / "grafana" / "dashboards"
+LINE_CHARACTERS: Final = 200
+SAY_SECONDS: Final = 0.5
+NEEDED: Final = ("java", "mvn", "haproxy", "redis-server", "prometheus", "alertmanager")
+DEFAULT: Final = "redis_away"
+
+
+def main(
+    only: Annotated[str, typer.Option(help=f"Which faults, by commas: {', '.join(FAULTS)}; or all.")] = DEFAULT,
+    hold: Annotated[float, typer.Option(help="Seconds that the fault lasts; 0: as the table means it.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="What the crowd does by chance; 0: another thing each time.")] = 0,
+    results: Annotated[Path, typer.Option(help="Where the results go.")] = RESULTS,
+) -> None:
+    """Break something under load, and see which alerts and panels tell, in what order and when.
+
+    Exits 1 when one that must tell stays silent or is late, when an alert does not end, or when an event was lost.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=LINE_CHARACTERS)
+    absent = [f"{name}: {PROGRAMS[name].install}" for name in NEEDED if find(name) is None]
+    if absent:
+        raise SystemExit("absent: " + "; ".join(absent))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away may be what is meant to be
+    machine.raise_descriptor_limit()
+    started, began, about_machine = datetime.now(UTC), time.monotonic(), machine.describe()
+    directory = Path(tempfile.mkdtemp(prefix="realtime-drill-"))
+    try:
+        rehearsals = asyncio.run(_rehearse_all(console, _chosen(only), hold, directory, seed))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    beside = f"{ApacheKafka.title}, {redis_name()}, {haproxy_name()}, {prometheus_name()}"
+    header = Header(
+        date=started,
+        commit=machine.commit(REPOSITORY),
+        command=_command(),
+        seconds=time.monotonic() - began,
+        machine=about_machine,
+        versions=machine.versions() | {"beside": beside},
+    )
+    where = write_results(results, header, rehearsals)
+    console.print(f"Results: {where.relative_to(Path.cwd()) if where.is_relative_to(Path.cwd()) else where}")
+    if not all(rehearsal.is_passed for rehearsal in rehearsals):
+        raise SystemExit(1)
+
+
+async def _rehearse_all(console: Console, names: list[str], hold: float, directory: Path, seed: int) -> list[Rehearsal]:
+    rehearsals = []
+    with console.status("Starting Kafka") as status:
+        kafka = ApacheKafka(directory / "kafka")
+        await kafka.start()
+        try:
+            for number, name in enumerate(names, 1):
+                progress = Progress()
+                title = f"{number} of {len(names)}: {name}"
+                console.print(f"{title}, for {hold or HOLD_SECONDS[name]:g} s", highlight=False)
+                saying = asyncio.create_task(_say(console, status, title, progress))
+                try:
+                    rehearsal = await rehearse(
+                        name,
+                        EXPECTED[name],
+                        kafka,
+                        directory / name,
+                        progress,
+                        lambda text: console.print(text, highlight=False, markup=False),
+                        hold_seconds=hold or None,
+                        rules=RULES,
+                        routes=ROUTES,
+                        dashboards=DASHBOARDS,
+                        seed=seed or time.time_ns(),
+                    )
+                finally:
+                    saying.cancel()
+                rehearsals.append(rehearsal)
+                console.print(in_short(rehearsal), highlight=False, markup=False)
+                print_rehearsal(console, rehearsal)
+        finally:
+            await kafka.kill()
+    return rehearsals
+
+
+async def _say(console: Console, status: Status, title: str, progress: Progress) -> None:
+    said = ""
+    while True:
+        status.update(f"{title}, {progress}")
+        # Where nobody sees a line that changes, one for each phase.
+        if not console.is_terminal and progress.current_phase != said:
+            said = progress.current_phase
+            console.print(f"{title}, {progress}", highlight=False, markup=False)
+        await asyncio.sleep(SAY_SECONDS)
+
+
+def _chosen(names: str) -> list[str]:
+    if names == "all":
+        return list(FAULTS)
+    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = sorted(set(chosen) - set(FAULTS))
+    if unknown or not chosen:
+        raise SystemExit(f"Unknown: {', '.join(unknown)}. There are: {', '.join(FAULTS)}.")
+    return [name for name in FAULTS if name in chosen]
+
+
+def _command() -> str:
+    arguments = shlex.join(sys.argv[1:])
+    return f'make drill ARGS="{arguments}"' if arguments else "make drill"
+
+
+if __name__ == "__main__":
+    typer.run(main)
