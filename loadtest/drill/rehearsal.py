@@ -46,6 +46,7 @@ class Rehearsal:
     outcome: Outcome | None = None
     mended: float = 0.0
     watched_until: float = 0.0
+    ended: list[str] = field(default_factory=list)  # pods that nobody has ended
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -100,7 +101,7 @@ def judge(rehearsal: Rehearsal) -> list[str]:
     if not rehearsal.watched_until:
         return [*outcome.problems, "it was not carried out"]
     problems = silent(rehearsal.expected, rehearsal.watch, rehearsal.panels, rehearsal.mended)
-    problems += outcome.problems
+    problems += rehearsal.ended + outcome.problems
     return problems + [str(violation) for violation in outcome.verdict.violations]
 
 
@@ -173,6 +174,9 @@ class _Watched(Fault):
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         self._rehearsal.watched_until = self._seconds()
+        self._rehearsal.ended = [
+            f"{pod.name} has ended:\n{pod.log_tail(5)}" for pod in stage.pods if not pod.is_running
+        ]
         self._say("asking the dashboards")
         for panel in self._panels:
             series = await self._ask(stage.monitoring, panel)

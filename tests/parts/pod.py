@@ -24,6 +24,8 @@ INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
 class Pod(Child):
     """One `realtime serve`. Started again, it is the same pod on the same port."""
 
+    start_timeout_seconds = 90.0  # where others are started, too, and cores are few
+
     def __init__(
         self, name: str, directory: Path, settings: Mapping[str, str], *, roles: str = "intake,sockets"
     ) -> None:
