@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 WITHOUT_PARTS = {"unit", "architecture"}
 
 # These run whole clusters and measure them: one at a time, on one worker of several.
-WITH_CLUSTERS = {"chaos", "dashboards", "e2e"}
+WITH_CLUSTERS = {"chaos", "dashboards", "drill", "e2e"}
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:

@@ -32,7 +32,8 @@ def draw(rehearsal: Rehearsal, path: Path) -> None:
     panels = [(found.first, name, found) for name, found in rehearsal.panels.items() if found is not None]
     panels.sort(key=lambda one: (one[1] not in expected, one[0], one[1]))
     rows = [*(history.name.removeprefix("Realtime") for history in alerts), *(name for _, name, _ in panels)]
-    figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 1.6 + ROW_INCHES * max(1, len(rows))))
+    height = 1.8 + ROW_INCHES * max(1, len(rows))
+    figure, axes = plt.subplots(figsize=(WIDTH_INCHES, height))
     axes.axvspan(0, rehearsal.mended, color=FAULT_COLOUR, alpha=0.15, linewidth=0)
     for row, history in enumerate(alerts):
         for state in (PENDING, FIRING):
@@ -49,7 +50,7 @@ def draw(rehearsal: Rehearsal, path: Path) -> None:
     if alerts and panels:
         axes.axhline(len(alerts) - 0.5, color="black", linewidth=0.8)
     axes.set_title(f"{rehearsal.fault}: who told, and when")
-    axes.legend(handles=_legend(), loc="lower right", fontsize=7, framealpha=0.95)
+    axes.legend(handles=_legend(), loc="upper center", bbox_to_anchor=(0.4, -60 / (72 * height)), ncols=5, fontsize=7)
     figure.tight_layout()
     figure.savefig(path, dpi=DPI)
     plt.close(figure)
