@@ -68,7 +68,7 @@ class PollingApp:
         if query.sid is None:
             asked_at = time.monotonic()
             if (turn := self._engine.queue()) is not None:
-                await turn
+                await _until(turn, receive)
             environ = environ_of(scope, scope["path"], scope["query_string"])
             connection = self._engine.open(environ, time.monotonic() - asked_at)
             return encode_payload([self._engine.open_packet(connection, ["websocket"])])
@@ -132,6 +132,23 @@ class PollingApp:
                 raise too_large
             if not message.get("more_body"):
                 return bytes(body)
+
+
+async def _until(turn: asyncio.Future[None], receive: Receive) -> None:
+    """Wait for a handshake's turn; who goes meanwhile takes nobody's."""
+    gone = asyncio.ensure_future(_until_gone(receive))
+    try:
+        await asyncio.wait((turn, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not turn.done():
+            raise _Gone
+    finally:
+        gone.cancel()
+        turn.cancel()
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
