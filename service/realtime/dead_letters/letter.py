@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 from aiokafka.structs import ConsumerRecord
 
 from realtime.intake.dead_letter import (
-    ATTEMPTS_HEADER,
     CODE_HEADER,
     CUT_HEADER,
     OFFSET_HEADER,
@@ -17,7 +16,7 @@ from realtime.intake.dead_letter import (
     TOPIC_HEADER,
     read_attempts,
 )
-from realtime.intake.record import Partition
+from realtime.intake.record import ATTEMPTS_HEADER, Partition
 
 # What a record of the dead-letter topic has that is no letter, but says that one was replayed: where it went to.
 REPLAYED_TO_HEADER: Final = "dead-letter-replayed-to"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
+from prometheus_client import Gauge
 
 from realtime.broker.base import NO_POSITION, Broker
 from realtime.errors import DependencyError, KafkaUnavailable
@@ -257,7 +258,9 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         waiting = held = 0
         for partition, worker in self._workers.items():
             labels, lag = (partition.topic, str(partition.number)), worker.lag()
-            if lag is not None:
+            if lag is None:
+                self._forget(self._metrics.consumer_lag, partition)
+            else:
                 self._metrics.consumer_lag.labels(*labels).set(lag)
             self._metrics.consumer_lag_seconds.labels(*labels).set(worker.lag_seconds(lag))
             waiting += worker.is_held or worker.waits_for_seconds() > WAITING_AFTER_SECONDS
@@ -267,8 +270,12 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _forget_lag(self, partition: Partition) -> None:
         for gauge in (self._metrics.consumer_lag, self._metrics.consumer_lag_seconds):
-            with contextlib.suppress(KeyError):
-                gauge.remove(partition.topic, str(partition.number))
+            self._forget(gauge, partition)
+
+    @staticmethod
+    def _forget(gauge: Gauge, partition: Partition) -> None:
+        with contextlib.suppress(KeyError):
+            gauge.remove(partition.topic, str(partition.number))
 
     def _note_failure(self, error: DependencyError) -> None:
         log.warning("kafka_unavailable", error=str(error))

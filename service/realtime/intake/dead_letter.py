@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
 from realtime.errors import KafkaUnavailable
-from realtime.intake.record import Record
+from realtime.intake.record import ATTEMPTS_HEADER, Record
 
 log = structlog.get_logger(__name__)
 
@@ -23,8 +23,6 @@ OFFSET_HEADER: Final = "dead-letter-offset"
 TIMESTAMP_HEADER: Final = "dead-letter-timestamp-ms"
 CODE_HEADER: Final = "dead-letter-code"
 REASON_HEADER: Final = "dead-letter-reason"
-# How often the record has failed: a replay hands it on, and the next failure counts it up.
-ATTEMPTS_HEADER: Final = "dead-letter-attempts"
 CUT_HEADER: Final = "dead-letter-cut"
 MAX_ATTEMPTS_DIGITS: Final = 6
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+# How often the record has failed: a replay hands it on, and the next failure counts it up.
+ATTEMPTS_HEADER: Final = "dead-letter-attempts"
 
 
 class Partition(NamedTuple):
@@ -25,6 +28,11 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether it was a dead letter: then its time tells nothing of how long it took to get here."""
+        return ATTEMPTS_HEADER in self.headers
 
     @property
     def place(self) -> str:

@@ -53,11 +53,14 @@ class PartitionWorker:
         self._metrics = metrics
         self._settings = settings
         self._handling_since: float | None = None
-        self._handling_from_ms = 0  # the time of the first record that is under way
-        self._published_up_to_ms: int | None = None  # of the last record of a batch that others were right behind
+        # Of what is not replayed: the time of the first record that is under way, and of the last one of a batch that
+        # others were right behind.
+        self._handling_from_ms: int | None = None
+        self._published_up_to_ms: int | None = None
         self._placeless_since: float | None = time.monotonic()  # its place is not known
         self._behind_since: float | None = None  # Kafka has more, whose time is not known
         self._asking_since: float | None = None
+        self._answered_before_ms: int | None = None  # when Kafka had last answered as the asking began
         self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
 
@@ -94,12 +97,22 @@ class PartitionWorker:
         return int(max(0, end - 1 - self.published_offset))
 
     def lag_seconds(self, lag: int | None) -> float:
-        """Age of the oldest record that is not published; as far as is known, when it has not been fetched yet."""
+        """Age of the oldest record that is not published; as far as is known, when it has not been fetched yet.
+
+        While Kafka does not answer, anything may have come to it since; so that is the least.
+        """
+        unanswered_seconds = self.unanswered_seconds()
+        is_silent = unanswered_seconds > 2 * self._settings.fetch_wait_seconds
+        return max(self._known_lag_seconds(lag), unanswered_seconds if is_silent else 0.0)
+
+    def _known_lag_seconds(self, lag: int | None) -> float:
         now = time.monotonic()
         if self._placeless_since is not None:
             return now - self._placeless_since
         if self._handling_since is not None:
-            return self._age_seconds(self._handling_from_ms)
+            # What is replayed is old by itself, and waits only since it is here.
+            from_ms = self._handling_from_ms
+            return now - self._handling_since if from_ms is None else self._age_seconds(from_ms)
         if not lag:
             self._behind_since = None
             return 0.0
@@ -119,18 +132,26 @@ class PartitionWorker:
         asking_seconds = time.monotonic() - self._asking_since
         if self._topic_partition not in self._consumer.assignment():
             return asking_seconds
-        answered_ms = self._consumer.last_poll_timestamp(self._topic_partition)
+        answered_ms = self._answered_ms()
         return asking_seconds if answered_ms is None else min(asking_seconds, time.time() - answered_ms / 1_000)
+
+    def _answered_ms(self) -> int | None:
+        """When Kafka last answered a fetch of this partition, be it that there is nothing new."""
+        if self._topic_partition not in self._consumer.assignment():
+            return None
+        answered_ms: int | None = self._consumer.last_poll_timestamp(self._topic_partition)
+        return answered_ms
 
     async def _run(self) -> None:
         await self._seek_to_position(NO_POSITION)
         while not self._is_stopping:
             records = await self._fetch()
-            self.is_at_end = not records
+            # That nothing has come is no answer.
+            self.is_at_end = not records and self._answered_ms() != self._answered_before_ms
             if records:
                 self._asking_since = None
                 await self._handle(records)
-                self._asking_since = time.monotonic()
+                self._asking_since, self._answered_before_ms = time.monotonic(), self._answered_ms()
 
     async def _seek_to_position(self, refused_position: int) -> None:
         """Go on behind the position in Redis; without one, Kafka's committed offset counts.
@@ -162,6 +183,7 @@ class PartitionWorker:
             await asyncio.sleep(LOOK_AT_POSITION_SECONDS)
         self.is_held = False
         self._placeless_since = None
+        self._answered_before_ms = self._answered_ms()
         self.published_offset = position
         log.info("partition_assigned", partition=str(self.partition), position=position)
 
@@ -226,7 +248,8 @@ class PartitionWorker:
         return Record(self.partition, raw.offset, timestamp_ms, raw.key, raw.value, headers)
 
     async def _handle(self, records: list[Record]) -> None:
-        self._handling_from_ms, self._handling_since = records[0].timestamp_ms, time.monotonic()
+        times_ms = [record.timestamp_ms for record in records if not record.is_replayed]
+        self._handling_from_ms, self._handling_since = times_ms[0] if times_ms else None, time.monotonic()
         outcome = await self._pipeline.handle(self.partition, self.published_offset, records)
         self._handling_since = None
         if outcome.behind:
@@ -235,7 +258,7 @@ class PartitionWorker:
         if outcome.skipped_records:
             log.info("records_skipped", partition=str(self.partition), records=outcome.skipped_records)
         self.published_offset = outcome.position
-        self._published_up_to_ms, self._behind_since = records[-1].timestamp_ms, None
+        self._published_up_to_ms, self._behind_since = times_ms[-1] if times_ms else None, None
 
     async def _rewind(self, position: int) -> None:
         """Redis has lost what was published last (see `broker.base`): publish it again."""

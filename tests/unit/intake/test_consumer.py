@@ -1,6 +1,7 @@
 """The group's member: what it commits, and that a commit that fails costs nothing."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -43,6 +44,7 @@ class FakeGroupMember:
         self.stable = 1_000
         self.is_stopped = False
         self.is_in_rebalance = False
+        self.is_assigned = True
         self.looks = 0  # one after each time that commits were due
 
     async def start(self) -> None:
@@ -82,11 +84,11 @@ class FakeGroupMember:
     def last_stable_offset(self, partition: TopicPartition) -> int:
         return self.stable
 
-    def last_poll_timestamp(self, partition: TopicPartition) -> None:
-        return None
+    def last_poll_timestamp(self, partition: TopicPartition) -> int:
+        return time.time_ns() // 1_000_000
 
     def assignment(self) -> set[TopicPartition]:
-        return {KEY}
+        return {KEY} if self.is_assigned else set()
 
 
 class GatedPipeline:
@@ -249,7 +251,9 @@ async def test_a_batch_that_waits_while_redis_is_there_is_held_and_given_up_once
 
 
 async def test_ends_of_transactions_are_no_lag_and_an_open_one_is(house: House, metrics: Metrics) -> None:
-    lag = metrics.consumer_lag.labels("order.updated", "0")._value.get
+    def lag() -> float:
+        return count(metrics.consumer_lag, topic="order.updated", partition="0")
+
     async with house.running():
         house.member.records.put_nowait([0])
         house.member.end, house.member.stable = 2, 1
@@ -319,3 +323,17 @@ async def test_the_lag_of_a_partition_is_told_in_seconds_too_and_only_while_it_i
         await house.consumer.on_partitions_revoked([KEY])
         (family,) = metrics.consumer_lag_seconds.collect()
         assert family.samples == []
+
+
+async def test_a_partition_whose_place_is_lost_has_no_lag_in_records(house: House, metrics: Metrics) -> None:
+    async with house.running():
+        house.member.stable = 999  # a transaction is open
+        house.member.records.put_nowait([0])
+        await eventually(lambda: house.member.commits, 5, "it is committed")
+        house.consumer.refresh_metrics()
+        assert count(metrics.consumer_lag, topic="order.updated", partition="0") == 999
+        house.member.is_assigned = False
+        house.consumer.refresh_metrics()
+        (family,) = metrics.consumer_lag.collect()
+        assert family.samples == []
+        house.member.is_assigned = True

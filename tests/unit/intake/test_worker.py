@@ -365,10 +365,14 @@ class GatedConsumer(FakeConsumer):
         super().__init__(**options)
         self.queue: asyncio.Queue[list[Any]] = asyncio.Queue()
         self.asked = 0
+        self.is_silent = False  # then an empty fetch is one that Kafka has not answered
 
     async def getmany(self, partition: TopicPartition, timeout_ms: int, max_records: int) -> dict[Any, list[Any]]:
         self.asked += 1
-        return {partition: await self.queue.get()}
+        fetched = await self.queue.get()
+        if not self.is_silent:
+            self.answered_ms = (self.answered_ms or NOON_MS) + 1
+        return {partition: fetched}
 
 
 class GatedPipeline(FakePipeline):
@@ -402,6 +406,11 @@ class Lagging:
         if records:
             await asyncio.wait_for(self.pipeline.begun.wait(), 5)
 
+    def goes_on(self, seconds: float) -> None:
+        """Kafka goes on answering that there is nothing new."""
+        self.clocks.seconds += seconds
+        self.consumer.answered_ms = int(self.clocks.time() * 1_000)
+
     def lag(self) -> tuple[int | None, float]:
         lag = self.worker.lag()
         return lag, round(self.worker.lag_seconds(lag), 3)
@@ -419,7 +428,7 @@ async def lagging(hub: MemoryHub, metrics: Metrics, clocks: Time) -> AsyncIterat
 
 
 async def test_who_has_taken_in_everything_is_not_behind_however_long_ago_that_was(lagging: Lagging) -> None:
-    lagging.clocks.seconds += 3_600
+    lagging.goes_on(3_600)
     assert lagging.lag() == (0, 0)
 
 
@@ -451,14 +460,56 @@ async def test_what_came_to_an_idle_partition_is_as_old_as_it_has_been_known(lag
     await lagging.asks(2)
     await lagging.fetches()
     await lagging.asks(3)
-    lagging.clocks.seconds += 3_600
+    lagging.goes_on(3_600)
     assert lagging.lag() == (0, 0)
     lagging.consumer._end = 50
     lagging.worker.is_at_end = True
     lagging.consumer.last_stable_offset = lambda _: 42  # type: ignore[method-assign]  # a transaction is open
     assert lagging.lag() == (8, 0)
-    lagging.clocks.seconds += 5
+    lagging.goes_on(5)
     assert lagging.lag() == (8, 5)
+
+
+async def test_that_nothing_came_is_no_end_as_long_as_kafka_has_not_answered(lagging: Lagging) -> None:
+    lagging.consumer._end = 1_000
+    lagging.pipeline.gate.set()
+    lagging.consumer.queue.put_nowait([raw(41)])
+    await lagging.asks(2)
+    lagging.consumer.is_silent = True
+    for asked in (3, 4):
+        await lagging.fetches()
+        await lagging.asks(asked)
+    lagging.clocks.seconds += 100
+    assert lagging.lag() == (958, 100)
+
+
+async def test_while_kafka_is_silent_anything_may_have_come_to_it(lagging: Lagging) -> None:
+    await lagging.fetches()
+    await lagging.asks(2)
+    lagging.consumer.is_silent = True
+    lagging.goes_on(0)
+    lagging.clocks.seconds += SETTINGS.fetch_wait_seconds
+    assert lagging.lag() == (0, 0)  # it may still hold the fetch open
+    lagging.clocks.seconds += 100
+    await lagging.fetches()
+    await lagging.asks(3)
+    assert lagging.lag() == (0, 100.5)
+
+
+async def test_what_is_replayed_is_as_old_as_it_has_been_here(lagging: Lagging) -> None:
+    lagging.consumer._end = 100
+    replayed = (("dead-letter-attempts", b"1"),)
+    lagging.goes_on(86_400)
+    await lagging.fetches(raw(41, NOON_MS, replayed))
+    assert lagging.lag() == (59, 0)
+    lagging.clocks.seconds += 7
+    assert lagging.lag() == (59, 7)
+    lagging.pipeline.gate.set()
+    await lagging.asks(2)
+    assert lagging.lag() == (58, 0)
+    lagging.pipeline.gate.clear()
+    await lagging.fetches(raw(42, NOON_MS, replayed), raw(43, NOON_MS + 86_400_000), raw(44, NOON_MS, replayed))
+    assert lagging.lag() == (58, 7)
 
 
 async def test_a_record_from_the_future_is_not_younger_than_nothing(lagging: Lagging) -> None:

@@ -27,14 +27,15 @@ class IntakeMetrics:
         )
         self.consumer_lag = Gauge(
             "realtime_kafka_consumer_lag_records",
-            "Records behind the end of an assigned partition.",
+            "Records behind the end of an assigned partition; none while the partition's place is not known.",
             ["topic", "partition"],
             registry=registry,
         )
         self.consumer_lag_seconds = Gauge(
             "realtime_kafka_consumer_lag_seconds",
             "Age of the oldest record of an assigned partition that is not published yet, 0 when none is known; while"
-            " the partition's place is not known, how long it has waited for that.",
+            " the partition's place is not known, how long it has waited for that; while Kafka does not answer, for how"
+            " long at the least. What is replayed counts from when it came.",
             ["topic", "partition"],
             registry=registry,
         )
