@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -11,36 +12,47 @@ from cryptography import x509
 from realtime.doctor.finding import SETTINGS, Finding
 from realtime.doctor.looking import describe
 from realtime.settings import HttpSettings, KafkaSettings, RedisSettings
+from realtime.telemetry.certificates import expiry
 
 SOON_DAYS: Final = 14
 
 
+@dataclass(frozen=True, slots=True)
+class NamedCertificate:
+    """A file that the settings name: the variable that does, and the key's that belongs to it."""
+
+    variable: str
+    certificate: Path
+    key: Path | None
+    are_authorities: bool = False  # a bundle of those to trust, and no chain
+
+
 def named_certificates(
     http: HttpSettings | None, kafka: KafkaSettings | None, redis: RedisSettings | None
-) -> Iterator[tuple[str, Path, Path | None]]:
-    """Each certificate file that the settings name: the variable, the file, and the key's that belongs to it."""
+) -> Iterator[NamedCertificate]:
+    """Each certificate file that the settings name."""
     if http is not None and http.tls_certificate_file is not None:
-        yield "REALTIME_HTTP__TLS_CERTIFICATE_FILE", http.tls_certificate_file, http.tls_key_file
+        yield NamedCertificate("REALTIME_HTTP__TLS_CERTIFICATE_FILE", http.tls_certificate_file, http.tls_key_file)
     for name, section in (("KAFKA", kafka), ("REDIS", redis)):
         if section is None:
             continue
         if section.ssl_ca_file is not None:
-            yield f"REALTIME_{name}__SSL_CA_FILE", section.ssl_ca_file, None
+            yield NamedCertificate(f"REALTIME_{name}__SSL_CA_FILE", section.ssl_ca_file, None, are_authorities=True)
         if section.ssl_certificate_file is not None:
-            yield f"REALTIME_{name}__SSL_CERTIFICATE_FILE", section.ssl_certificate_file, section.ssl_key_file
+            variable = f"REALTIME_{name}__SSL_CERTIFICATE_FILE"
+            yield NamedCertificate(variable, section.ssl_certificate_file, section.ssl_key_file)
 
 
-def look_at_certificate(variable: str, certificate: Path, key: Path | None, now: datetime) -> Finding:
+def look_at_certificate(named: NamedCertificate, now: datetime) -> Finding:
     """Read a file, and its key where it has one."""
     try:
-        all_in_file = x509.load_pem_x509_certificates(certificate.read_bytes())
-        if key is not None:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        all_in_file = x509.load_pem_x509_certificates(named.certificate.read_bytes())
+        if named.key is not None:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(named.certificate, named.key)
     except (OSError, ValueError) as error:
-        return SETTINGS.fail(
-            variable, f"cannot be used: {describe(error)}", f"openssl x509 -in {certificate} -noout -text"
-        )
-    return judge_expiry(variable, min(one.not_valid_after_utc for one in all_in_file), now)
+        mend = f"openssl x509 -in {named.certificate} -noout -text"
+        return SETTINGS.fail(named.variable, f"cannot be used: {describe(error)}", mend)
+    return judge_expiry(named.variable, expiry(all_in_file, are_authorities=named.are_authorities), now)
 
 
 def judge_expiry(variable: str, expires_at: datetime, now: datetime) -> Finding:

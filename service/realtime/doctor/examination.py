@@ -68,9 +68,8 @@ async def _settings(sections: Sections) -> list[Finding]:
     else:
         findings.append(SETTINGS.ok("environment", "a pod starts with these"))
     now = datetime.now(UTC)
-    for variable, certificate, key in named_certificates(sections.http, sections.kafka, sections.redis):
-        findings.append(await asyncio.to_thread(look_at_certificate, variable, certificate, key, now))
-    return findings
+    named_ones = named_certificates(sections.http, sections.kafka, sections.redis)
+    return findings + [await asyncio.to_thread(look_at_certificate, named, now) for named in named_ones]
 
 
 async def _tokens(sections: Sections) -> list[Finding]:

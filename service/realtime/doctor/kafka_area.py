@@ -99,7 +99,7 @@ async def _topics(facts: KafkaFacts, verdicts: KafkaVerdicts, settings: KafkaSet
         return verdicts.judge_dead_letters(letters, error, max(takes, default=None))
 
     async def lag() -> list[Finding]:
-        return [verdicts.judge_lag(await facts.committed(there), begins, ends, group.members)]
+        return verdicts.judge_lag(await facts.committed(there), begins, ends, group.members)
 
     looks = [look_at(KAFKA, f"topic {topic.name}", partial(event_topic, topic)) for topic in events]
     looks.append(look_at(KAFKA, f"topic {letters.name}", dead_letters))

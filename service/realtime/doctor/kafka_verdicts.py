@@ -150,23 +150,31 @@ class KafkaVerdicts:
         begins: Mapping[TopicPartition, int],
         ends: Mapping[TopicPartition, int],
         members: int,
-    ) -> Finding:
+    ) -> list[Finding]:
         """How far the group is behind, and whether Kafka has dropped what it had not read."""
-        lost = sorted(tp for tp, offset in committed.items() if offset < begins.get(tp, 0))
-        lags = {tp: ends[tp] - offset for tp, offset in committed.items() if tp in ends}
+        cut = sorted(tp for tp, offset in committed.items() if offset < begins.get(tp, 0))
+        lost = [tp for tp in cut if begins[tp] < ends.get(tp, begins[tp])]
+        lags = {tp: ends[tp] - max(offset, begins.get(tp, 0)) for tp, offset in committed.items() if tp in ends}
         behind = sum(max(0, lag) for lag in lags.values())
         describe = f"kafka-consumer-groups.sh {self._at} --describe --group {self._settings.group_id}"
         if lost:
             told = f"Kafka has dropped records that were not taken in, of {_some(lost)}"
-            return KAFKA.fail("lag", told, f"raise retention.ms, and keep pods running; {describe}")
+            return [KAFKA.fail("lag", told, f"raise retention.ms, and keep pods running; {describe}")]
         ahead = sorted(tp for tp, lag in lags.items() if lag < 0)
         if ahead:
             told = f"commits are beyond the end of {_some(ahead)}: the topic was made anew or cut"
-            return KAFKA.fail("lag", told, f"docs/guarantees.md, on a topic that was made anew; {describe}")
+            return [KAFKA.fail("lag", told, f"docs/guarantees.md, on a topic that was made anew; {describe}")]
+        findings = []
+        if cut:
+            # A transaction's marker is an offset that nobody takes in; retention drops it like any record.
+            told = f"Kafka has emptied {_some(cut)}: whether records were there that were not taken in cannot be told"
+            mend = f"none were if a pod was always running; else raise retention.ms, and keep pods running; {describe}"
+            findings.append(KAFKA.warn("lag", told, mend))
         if behind > LAG_RECORDS:
             told = f"{behind:,} records behind{'' if members else ', and no pod takes in'}"
-            return KAFKA.warn("lag", told, f"see that it becomes less, else more pods or partitions; {describe}")
-        return KAFKA.ok("lag", f"{behind:,} records behind" if committed else "nothing committed yet")
+            mend = f"see that it becomes less, else more pods or partitions; {describe}"
+            return [*findings, KAFKA.warn("lag", told, mend)]
+        return findings or [KAFKA.ok("lag", f"{behind:,} records behind" if committed else "nothing committed yet")]
 
     def _in_short(self, topic: Topic) -> str:
         in_sync = topic.configs.get("min.insync.replicas")

@@ -123,13 +123,23 @@ def test_the_group(group: Group, status: Status) -> None:
         ({0: 5}, 0, 7, Status.OK, "2 records"),
         ({0: 5}, 0, 20_006, Status.WARN, "20,001 records"),
         ({0: 5}, 6, 7, Status.FAIL, "dropped"),
+        # Behind the last record stood a transaction's marker, or records: once both are gone, none can tell.
+        ({0: 5}, 6, 6, Status.WARN, "whether"),
         ({0: 9}, 0, 7, Status.FAIL, "beyond the end of t:0"),
     ],
 )
 def test_the_lag(committed: dict[int, int], begin: int, end: int, status: Status, told: str) -> None:
     place = TopicPartition("t", 0)
     offsets = {TopicPartition("t", number): offset for number, offset in committed.items()}
-    finding = VERDICTS.judge_lag(offsets, {place: begin}, {place: end}, members=1)
+    finding = VERDICTS.judge_lag(offsets, {place: begin}, {place: end}, members=1)[0]
     assert finding.status is status
     assert told in finding.told
     assert is_told_how_to_mend(finding)
+
+
+def test_what_cannot_be_told_of_an_empty_partition_does_not_hide_the_lag_of_others() -> None:
+    empty, behind = TopicPartition("t", 0), TopicPartition("t", 1)
+    findings = VERDICTS.judge_lag({empty: 5, behind: 5}, {empty: 6, behind: 0}, {empty: 6, behind: 20_006}, members=1)
+    assert ["t:0" in findings[0].told, "20,001 records" in findings[1].told] == [True, True]
+    assert statuses(findings) == [Status.WARN, Status.WARN]
+    assert all(is_told_how_to_mend(finding) for finding in findings)
