@@ -16,6 +16,7 @@ class NotedSpan(Span):
         self.parent = parent
         self.attributes: dict[str, object] = {}
         self.links: list[Span] = []
+        self.linked: str | None = None  # the header of a stranger
         self.error: str | None = None
         self.has_ended = False
         self._tracing = tracing
@@ -57,7 +58,9 @@ class NotedTracing(Tracing):
         self.spans: list[NotedSpan] = []
 
     def begin(self, name: str, kind: Kind, traceparent: str | None = None, linked: str | None = None) -> Span:
-        return NotedSpan(self, name, kind, traceparent)
+        span = NotedSpan(self, name, kind, traceparent)
+        span.linked = linked
+        return span
 
     def follow(self, name: str, kind: Kind, traceparent: str) -> Span:
         return NotedSpan(self, name, kind, traceparent)

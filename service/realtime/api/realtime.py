@@ -1,16 +1,18 @@
 """What services and admins may ask for: statistics, and messages without Kafka. These go the same way as events do."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.security import HTTPBearer
 from pydantic import ConfigDict, Field
+from starlette.requests import HTTPConnection
 
 from realtime.api.problems import ProblemBody
 from realtime.clock import Clock, iso_utc
 from realtime.delivery.publisher import Publisher
+from realtime.errors import TokenExpired, Unauthenticated
 from realtime.events.envelope import Event
 from realtime.events.fact import Fact, Identifier, JsonObject, ShortText
 from realtime.events.inventory import InventoryUpdated
@@ -169,7 +171,19 @@ def make_realtime_router(
     return router
 
 
-def _credentials(request: Request) -> Credentials:
+def recognise_services(verifier: TokenVerifier) -> Callable[[HTTPConnection], bool]:
+    """Make a function that says whether a request may use these routes, as far as its token goes."""
+
+    def is_service(request: HTTPConnection) -> bool:
+        try:
+            return verifier.identify(_credentials(request)).is_service
+        except (Unauthenticated, TokenExpired):
+            return False
+
+    return is_service
+
+
+def _credentials(request: HTTPConnection) -> Credentials:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     query = request.query_params
     return Credentials(

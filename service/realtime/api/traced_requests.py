@@ -1,12 +1,13 @@
 """A span for each REST request; probes and scrapes have none."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPMethod
 from typing import Final
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from realtime.telemetry.tracing import NO_SPAN, Kind, Span, Tracing
+from realtime.telemetry.tracing import NO_SPAN, NO_TRACING, Kind, Span, Tracing
 
 # Everything else under this port is asked for every few seconds, by machines, and tells nothing.
 PATH: Final = "/realtime/"
@@ -14,18 +15,22 @@ _METHODS: Final = frozenset(HTTPMethod)
 
 
 class TracedRequests:
-    """Continues the trace that a request names, and shows how it was answered."""
+    """Continues the trace that a service's request names, and shows how it was answered.
 
-    def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
+    A stranger's header decides nothing: else anybody could have all of their requests traced, and crowd out the rest.
+    """
+
+    def __init__(self, app: ASGIApp, tracing: Tracing, is_service: Callable[[HTTPConnection], bool]) -> None:
         self._app = app
         self._tracing = tracing
+        self._is_service = is_service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or not scope["path"].startswith(PATH):
             await self._app(scope, receive, send)
             return
-        span = self._tracing.begin("request", Kind.SERVER, _traceparent(scope["headers"]))
+        span = self._begin(scope)
         if span is NO_SPAN:
             await self._app(scope, receive, send)
             return
@@ -43,6 +48,14 @@ class TracedRequests:
             finally:
                 _describe(span, scope, status)
                 span.end()
+
+    def _begin(self, scope: Scope) -> Span:
+        if self._tracing is NO_TRACING:
+            return NO_SPAN
+        header = _traceparent(scope["headers"])
+        if header is None or self._is_service(HTTPConnection(scope)):
+            return self._tracing.begin("request", Kind.SERVER, header)
+        return self._tracing.begin("request", Kind.SERVER, linked=header)
 
 
 def _describe(span: Span, scope: Scope, status: int) -> None:

@@ -8,14 +8,24 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
 
+from parts.tokens import Issuer
 from realtime.api.problems import add_problem_handlers
+from realtime.api.realtime import recognise_services
 from realtime.api.traced_requests import TracedRequests
 from realtime.errors import RedisUnavailable
+from realtime.gateway.tokens import TokenVerifier
+from realtime.settings import AuthSettings
 from realtime.telemetry.metrics import Metrics
 from realtime.telemetry.tracing import NO_TRACING, current_span
 from unit.spans import NotedSpan, NotedTracing
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+ISSUER = Issuer.hs256()
+IS_SERVICE = recognise_services(
+    TokenVerifier(AuthSettings(secret=ISSUER.verification_key, issuer=ISSUER.name, audience=ISSUER.audience))
+)
+OF_A_SERVICE = {"Authorization": f"Bearer {ISSUER.token('shop', 'service')}", "traceparent": TRACEPARENT}
 
 Ask = Callable[..., Awaitable[httpx.Response]]
 
@@ -47,7 +57,7 @@ def make_app() -> FastAPI:
 
 @pytest.fixture
 def ask(tracing: NotedTracing) -> Ask:
-    transport = httpx.ASGITransport(TracedRequests(make_app(), tracing), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(TracedRequests(make_app(), tracing, IS_SERVICE), raise_app_exceptions=False)
 
     async def ask(path: str, method: str = "GET", headers: Any = ()) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://pod") as client:
@@ -63,7 +73,7 @@ def only(tracing: NotedTracing) -> NotedSpan:
 
 
 async def test_a_request_has_its_routes_name_and_nothing_personal(tracing: NotedTracing, ask: Ask) -> None:
-    answer = await ask("/realtime/orders/o-17?token=hunter2", headers={"traceparent": TRACEPARENT, "user-agent": "me"})
+    answer = await ask("/realtime/orders/o-17?token=hunter2", headers=OF_A_SERVICE | {"user-agent": "me"})
     span = only(tracing)
     assert answer.text == span.span_id
     assert span.name == "GET /realtime/orders/{order_id}"
@@ -105,14 +115,28 @@ async def test_a_bug_is_logged_within_its_span(
     assert seen == tracing.spans
 
 
+@pytest.mark.parametrize(
+    "authorization", [None, "Bearer x", f"Bearer {ISSUER.token('u-1')}", f"Bearer {ISSUER.expired('shop', 'service')}"]
+)
+async def test_the_header_of_a_stranger_decides_nothing(
+    tracing: NotedTracing, ask: Ask, authorization: str | None
+) -> None:
+    headers = {"traceparent": TRACEPARENT} | ({} if authorization is None else {"Authorization": authorization})
+    await ask("/realtime/orders/x", headers=headers)
+    span = only(tracing)
+    assert (span.parent, span.linked) == (None, TRACEPARENT)
+
+
 async def test_two_headers_are_none(tracing: NotedTracing, ask: Ask) -> None:
-    await ask("/realtime/orders/x", headers=[("traceparent", TRACEPARENT), ("traceparent", TRACEPARENT)])
+    token = OF_A_SERVICE["Authorization"]
+    headers = [("Authorization", token), ("traceparent", TRACEPARENT), ("traceparent", TRACEPARENT)]
+    await ask("/realtime/orders/x", headers=headers)
     assert only(tracing).parent is None
 
 
 async def test_probes_and_what_is_not_traced_have_no_span(tracing: NotedTracing, ask: Ask) -> None:
     assert (await ask("/health")).status_code == 200
     assert tracing.spans == []
-    transport = httpx.ASGITransport(TracedRequests(make_app(), NO_TRACING))
+    transport = httpx.ASGITransport(TracedRequests(make_app(), NO_TRACING, IS_SERVICE))
     async with httpx.AsyncClient(transport=transport, base_url="http://pod") as client:
         assert (await client.get("/realtime/orders/x")).text == ""
