@@ -24,8 +24,9 @@ _PATTERNS: Final = tuple(
         r"(-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----).*?(?:(?=-----END)|\Z)",
         # RFC 7519: the first part of a token begins with `{"` in base64url.
         r"()eyJ[\w-]{8,}(?:\.[\w-]*){0,4}",
-        # RFC 3986 section 3.2.1, with what people write there without escaping it.
-        r"""([a-z][a-z0-9+.-]{1,31}://)[^\s/"'<>]*(?=@)""",
+        # RFC 3986 section 3.2.1, with what people write there without escaping it. What may be a scheme is not looked
+        # for: that would be begun anew at each letter.
+        r"""(://)[^\s/"'<>]*(?=@)""",
         rf"""((?:{_HEADERS}){_BETWEEN})(?:["']?[a-z]{{1,16}}\s+)?{_VALUE}""",
         rf"""(cookie{_BETWEEN})(?:"[^"]*|'[^']*|[^"'\r\n]+)""",
         r"(bearer\s{1,8})[\w.~+/=-]{6,}",

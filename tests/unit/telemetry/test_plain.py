@@ -95,6 +95,28 @@ def test_millions_of_characters_take_no_time() -> None:
     assert time.thread_time() - began < 1.0
 
 
+def test_a_line_that_is_full_costs_no_more_work() -> None:
+    redacted = []
+
+    def redact(text: str) -> str:
+        redacted.append(len(text))
+        return text
+
+    texts = [["x" * 100_000 for _ in range(MAX_ITEMS)] for _ in range(MAX_ITEMS)]
+    names = [{f"name {n}": n for n in range(MAX_ITEMS)} for _ in range(MAX_ITEMS)]
+    for value in (texts, [texts, texts], [names] * MAX_ITEMS):
+        redacted.clear()
+        Line(redact, keeps_line_ends=True).value(value)
+        assert sum(redacted) < 2 * MAX_LINE
+
+
+def test_numbers_and_lists_fill_a_line_too() -> None:
+    deep: Any = 1
+    for _ in range(4):
+        deep = [deep] * MAX_ITEMS
+    assert json.dumps(plain(deep)).count("1") < MAX_LINE / 10
+
+
 @given(st.recursive(st.text() | st.binary() | st.integers() | st.floats() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))  # fmt: skip
 def test_whatever_is_given_json_can_hold_it(value: object) -> None:
     json.dumps(plain(value)).encode()
