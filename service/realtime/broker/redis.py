@@ -132,7 +132,7 @@ class RedisBroker:
 
     async def has_used(self, idempotency_key: str) -> bool:
         """Whether something was published with this key. Raises `RedisUnavailable`."""
-        with self._calls.asking(Operation.POSITIONS, "look for a key"):
+        with self._calls.asking(Operation.IDEMPOTENCY, "look for a key"):
             return bool(await self._client.exists(self._keys.idempotency(idempotency_key)))
 
     async def _publish(
@@ -228,15 +228,16 @@ class RedisBroker:
         ordered = list(after_offsets)
         deliveries: list[Delivery] = []
         turns = _Turns()
-        with self._calls.asking(Operation.HISTORY, "read history"):
-            for start in range(0, len(ordered), ROOMS_PER_READ):
-                chunk = ordered[start : start + ROOMS_PER_READ]
-                async with self._client.pipeline(transaction=False) as pipeline:
-                    for room in chunk:
-                        pipeline.xrange(self._keys.history + room, f"({after_offsets[room]}-0", f"{up_to_offset}-0")
-                    for room, entries in zip(chunk, await pipeline.execute(), strict=True):
-                        messages = [fields.get(b"m", b"") for _, fields in entries]
-                        await turns.decode(room, messages, deliveries)
+        for start in range(0, len(ordered), ROOMS_PER_READ):
+            chunk = ordered[start : start + ROOMS_PER_READ]
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for room in chunk:
+                    pipeline.xrange(self._keys.history + room, f"({after_offsets[room]}-0", f"{up_to_offset}-0")
+                with self._calls.asking(Operation.HISTORY, "read history"):
+                    histories = await pipeline.execute()
+            for room, entries in zip(chunk, histories, strict=True):
+                messages = [fields.get(b"m", b"") for _, fields in entries]
+                await turns.decode(room, messages, deliveries)
         deliveries.sort(key=wire.order)
         return deliveries
 

@@ -288,11 +288,12 @@ class RedisSubscriber:
         # The own heartbeat is on this connection: silence means that it is broken, whatever TCP says.
         heartbeat_seconds = self._settings.heartbeat_interval_seconds
         # Or this pod was held up; then there is something to read by now, in the second time.
-        for patience_seconds in (heartbeat_seconds * (DEAF_AFTER_HEARTBEATS - 1), heartbeat_seconds):
-            with self._calls.trying(Operation.LISTEN, "listen"), contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(patience_seconds):
-                    return await replies.read(MAX_BYTES_A_TURN)
-        raise RedisUnavailable(f"nothing was heard for {DEAF_AFTER_HEARTBEATS} heartbeats, not even these")
+        with self._calls.trying(Operation.LISTEN, "listen"):
+            for patience_seconds in (heartbeat_seconds * (DEAF_AFTER_HEARTBEATS - 1), heartbeat_seconds):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(patience_seconds):
+                        return await replies.read(MAX_BYTES_A_TURN)
+            raise RedisUnavailable(f"nothing was heard for {DEAF_AFTER_HEARTBEATS} heartbeats, not even these")
 
     async def _catch_up(
         self, replies: PushedReplies, connection: AbstractConnection, own: Iterable[str], listener: BrokerListener

@@ -16,6 +16,7 @@ class Operation(StrEnum):
 
     PUBLISH = "publish"
     POSITIONS = "positions"  # of Kafka's partitions
+    IDEMPOTENCY = "idempotency"  # whether a REST request was published before
     HISTORY = "history"  # of rooms: what somebody missed
     NEWEST = "newest"  # how far publishing has come
     HEARTBEAT = "heartbeat"

@@ -3,6 +3,7 @@
 from integration.broker.conftest import RedisPods
 from parts.redis_server import RedisServer
 from parts.waiting import eventually
+from realtime.broker.redis import ROOMS_PER_READ
 from realtime.telemetry.counting import QuickHistogram
 from realtime.telemetry.metrics import Metrics
 from suites.listening import batch, publication
@@ -55,3 +56,16 @@ async def test_a_redis_that_goes_and_comes_is_counted(own_pods: RedisPods, own_r
         await eventually(lambda: count(metrics.redis_reconnects) == times, 10, "it is connected to again")  # noqa: B023
         await pod.has_heard_all()
     assert count(metrics.redis_errors, operation="listen") >= 2
+
+
+async def test_each_question_to_redis_is_measured_for_itself_and_by_what_it_asks(pods: RedisPods) -> None:
+    metrics = Metrics()
+    broker = pods.publisher(metrics=metrics)
+    await broker.publish_once([publication("a", "r1")])
+    rooms = {f"r{number}": 0 for number in range(2 * ROOMS_PER_READ + 1)}
+    place = await broker.newest_place()
+    assert [d.room for d in await broker._read_history(rooms, place.offset)] == ["r1"]
+    await broker.has_used("key")
+    (family,) = metrics.redis_round_trips.collect()
+    asked = {s.labels["operation"]: s.value for s in family.samples if s.name.endswith("_count") and s.value}
+    assert asked == {"publish": 1, "newest": 1, "history": 3, "idempotency": 1}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
@@ -10,9 +10,11 @@ from redis.asyncio import Redis
 from realtime.broker.base import Delivery
 from realtime.broker.place import Place
 from realtime.broker.redis_subscriber import RedisSubscriber
+from realtime.errors import RedisUnavailable
 from realtime.redis.keys import Keys
 from realtime.settings import RedisSettings
 from realtime.telemetry.metrics import Metrics
+from unit.counts import count
 
 
 class Calls:
@@ -135,3 +137,17 @@ async def test_who_waits_for_a_place_is_told_when_all_up_to_it_has_been_told(
     assert not waiting.done()
     hear(subscriber, heartbeat("e:9"))
     await waiting
+
+
+async def test_a_connection_on_which_nothing_is_heard_is_counted_as_failed() -> None:
+    class Silence:
+        async def read(self, max_bytes: int) -> list[list[bytes]]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    metrics, unused, silence = Metrics(), cast("Any", None), cast("Any", Silence())
+    settings = RedisSettings(heartbeat_interval_seconds=0.001)
+    subscriber = RedisSubscriber(Redis(), settings, 1_000, Keys("p"), "pod", unused, metrics)
+    with pytest.raises(RedisUnavailable, match="nothing was heard"):
+        await subscriber._read(silence)
+    assert count(metrics.redis_errors, operation="listen") == 1
