@@ -111,7 +111,8 @@ def make_realtime_router(
         return Accepted(event_id=event.id, messages=len(messages) if fresh else 0, repeated=not fresh)
 
     def event_of(event_type: str, fact: Fact) -> Event:
-        return Event(f"rest-{secrets.token_urlsafe(12)}", event_type, fact, clock.wall_ms())
+        event_id = f"rest-{secrets.token_urlsafe(12)}"
+        return Event(event_id, event_type, fact, clock.wall_ms(), is_measured=False)
 
     @router.get("/stats")
     async def cluster_or_user_stats(

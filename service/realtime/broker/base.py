@@ -16,6 +16,8 @@ from realtime.broker.place import Cursor, Place
 
 # The position of a partition from which nothing was ever published.
 NO_POSITION: Final = -1
+# As `occurred_ms`: how late the message is is not to be measured.
+NOT_MEASURED: Final = 0
 
 
 # What is made for each record is not frozen: that would cost a call for each field. Nobody changes it.
@@ -24,7 +26,7 @@ class Publication:
     """One message on its way into rooms: a finished Socket.IO packet, and what pods must know beside it.
 
     Who is in several of `rooms` receives it once, and who is in one of `except_rooms` otherwise. `occurred_ms` is when
-    its event happened (Unix time in milliseconds), for measuring how late it is.
+    its event happened (Unix time in milliseconds), for measuring how late it is; or `NOT_MEASURED`.
     """
 
     packet: bytes

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from realtime.broker.base import Broker, Outcome, Publication, RecordBatch
+from realtime.broker.base import NOT_MEASURED, Broker, Outcome, Publication, RecordBatch
 from realtime.errors import DependencyError, RedisUnavailable
 from realtime.events.envelope import Event
 from realtime.protocol.messages import Message, encode_packets
@@ -41,8 +41,9 @@ class Publisher:
     def prepare(event: Event, messages: Sequence[Message], traceparent: str | None = None) -> list[Publication]:
         """Encode an event's messages, once for the whole cluster; `traceparent` is of the span that does it, if any."""
         carried = traceparent or event.traceparent
+        measured_ms = event.occurred_ms if event.is_measured else NOT_MEASURED
         return [
-            Publication(packet, message.rooms, event.occurred_ms, message.conflation_key, carried)
+            Publication(packet, message.rooms, measured_ms, message.conflation_key, carried)
             for message, packet in zip(messages, encode_packets(messages), strict=True)
         ]
 

@@ -61,7 +61,7 @@ class Decoder:
         if not 0 <= record.timestamp_ms <= MAX_TIMESTAMP_MS:
             raise InvalidEvent(f"the record's timestamp {record.timestamp_ms} is not in milliseconds since 1970")
         event_id, traceparent = _event_id(record, attributes), read_traceparent(record)
-        return Event(event_id, event_type, fact, record.timestamp_ms, traceparent)
+        return Event(event_id, event_type, fact, record.timestamp_ms, traceparent, not record.is_replayed)
 
     def _read(self, value: bytes | None) -> JsonObject:
         if value is None:

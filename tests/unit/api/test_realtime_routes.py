@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from realtime.broker.base import NOT_MEASURED
 from realtime.clock import iso_utc
 from realtime.presence.base import Device, PodReport
 from realtime.presence.memory import MemoryPodDirectory
@@ -67,6 +68,12 @@ class TestWhoMay:
         if method == "POST":
             assert (await desk.post(path, {"nonsense": 1}, USER)).status_code == 403
             assert (await desk.post(path, {"nonsense": 1}, None)).status_code == 401
+
+
+async def test_how_late_it_is_is_not_measured(desk: Desk, path: str) -> None:
+    await desk.post(path, POSTS[path])
+    told = [delivery for deliveries in desk.hub.histories.values() for delivery in deliveries]
+    assert {delivery.occurred_ms for delivery in told} == {NOT_MEASURED}
 
 
 async def test_other_schemes_than_bearer_are_no_token(desk: Desk) -> None:

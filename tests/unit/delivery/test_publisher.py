@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.broker.base import NO_POSITION, Publication, PublishedRecord, RecordBatch
+from realtime.broker.base import NO_POSITION, NOT_MEASURED, Publication, PublishedRecord, RecordBatch
 from realtime.broker.memory import MemoryBroker, MemoryHub
 from realtime.delivery.publisher import Publisher
 from realtime.errors import RedisUnavailable
@@ -33,6 +33,11 @@ def test_a_publication_takes_along_what_pods_must_know() -> None:
     )
     assert first.packet.startswith(b'2["inventory:updated",{')
     assert second.rooms == ("admin:dashboard",)
+
+
+def test_what_is_not_to_be_measured_does_not_say_when_it_happened() -> None:
+    event = Event(STOCK.id, STOCK.type, STOCK.fact, NOON_MS, is_measured=False)
+    assert {publication.occurred_ms for publication in publications(event)} == {NOT_MEASURED}
 
 
 async def test_what_is_published_from_kafka_is_counted(publisher: Publisher, metrics: Metrics) -> None:

@@ -61,6 +61,12 @@ def test_an_event_says_when_its_record_was_written() -> None:
     assert make_decoder().decode(make_record("product.created", {"productId": "p"})).occurred_ms == NOON_MS
 
 
+def test_what_is_replayed_happened_when_it_happened_and_is_not_measured() -> None:
+    for headers, is_measured in ({}, True), ({"dead-letter-attempts": b"1"}, False):
+        event = make_decoder().decode(make_record("product.created", {"productId": "p"}, headers))
+        assert (event.occurred_ms, event.is_measured) == (NOON_MS, is_measured)
+
+
 def test_an_order_may_name_its_owner_by_the_older_name_alone() -> None:
     event = make_decoder().decode(make_record("order.created", {"orderId": "o", "userId": "u"}))
     assert isinstance(event.fact, OrderCreated)

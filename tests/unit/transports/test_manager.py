@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from realtime.broker.base import Publication
+from realtime.broker.base import NOT_MEASURED, Publication
 from realtime.broker.memory import MemoryBroker, MemoryHub
 from realtime.errors import RedisUnavailable
 from realtime.transports.socketio import manager as manager_module
@@ -66,6 +66,14 @@ async def test_what_happens_in_the_future_is_not_late(pod: SocketPod) -> None:
     assert (count(pod.metrics.deliveries), count(pod.metrics.future_timestamps)) == (1, 1)
     await pod.publish("user:u-1", happened_seconds_ago=60)
     assert count(pod.metrics.future_timestamps) == 1
+
+
+async def test_how_late_a_message_by_rest_or_from_a_replay_is_is_not_measured(pod: SocketPod) -> None:
+    await pod.enter("u-1")
+    await pod.broker.publish_once([Publication(b'2["x"]', ("user:u-1",), NOT_MEASURED)])
+    (family,) = pod.metrics.delivery_latency.collect()
+    assert [sample.value for sample in family.samples if sample.name.endswith("_count")] == [0]
+    assert (count(pod.metrics.deliveries), count(pod.metrics.future_timestamps)) == (1, 0)
 
 
 async def test_a_message_that_was_traced_is_the_example_of_its_lateness(pod: SocketPod) -> None:

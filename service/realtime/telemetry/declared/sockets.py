@@ -67,7 +67,8 @@ class SocketMetrics:
         )
         self.delivery_latency = QuickHistogram(
             "realtime_delivery_latency_seconds",
-            "From the Kafka record's timestamp to the write into this pod's sockets, once for each room's message.",
+            "From the Kafka record's timestamp to the write into this pod's sockets, once for each room's message; not"
+            " of what came by REST or is replayed.",
             buckets=LATENCY_BUCKETS_SECONDS,
             registry=registry,
         )

@@ -24,6 +24,7 @@ from realtime.transports.engineio import frames
 from realtime.transports.engineio.hub import Reason
 from realtime.transports.engineio.packets import text_frame
 from realtime.transports.socketio.hold import Held
+from realtime.transports.socketio.lateness import note_lateness
 from realtime.transports.socketio.local import DEFAULT_NAMESPACE, Callback, LocalManager
 from realtime.transports.socketio.rooms import Stage
 from realtime.transports.socketio.sids import pod_of
@@ -124,10 +125,7 @@ class BrokerManager(LocalManager):
                 outbox.put(placed, frame, delivery.conflation_key)
             if heard := len(plain.connections) + len(placed.connections):
                 written += heard
-                late_ms = now_ms - delivery.occurred_ms
-                if late_ms < 0:
-                    self._metrics.future_timestamps.inc()
-                self._metrics.delivery_latency.observe(max(0, late_ms) / 1_000, delivery.traceparent)
+                note_lateness(self._metrics, delivery, now_ms)
                 if delivery.traceparent is not None:
                     trace_delivery(self._tracing, delivery.room, delivery.traceparent, heard)
         self._metrics.deliveries.inc(written)
