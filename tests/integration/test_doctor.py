@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -202,9 +203,10 @@ async def test_a_redis_that_would_evict_or_cut_pods_off_is_found(topics: Topics,
     # What it says is to be done, done.
     async with Redis.from_url(own_redis.url) as redis:
         for subject in ("eviction", "output buffer"):
-            command = diagnosis.of("redis", subject)["mend"].partition("CONFIG SET ")[2].partition(" &&")[0]
-            name, _, value = command.partition(" ")
-            await redis.config_set(name, value.strip("'"))
+            at, _, command = diagnosis.of("redis", subject)["mend"].partition(" &&")[0].partition(" CONFIG SET ")
+            assert at == f"redis-cli -h 127.0.0.1 -p {own_redis.port}"  # whatever else may run where it is pasted
+            name, value = shlex.split(command)
+            await redis.config_set(name, value)
     assert (await diagnose(topics, own_redis.url)).failed() == set()
 
 
@@ -225,10 +227,14 @@ async def test_the_user_that_the_docs_propose_is_enough_and_a_lesser_one_is_foun
     async with Redis.from_url(own_redis.url) as redis:
         await redis.execute_command("ACL SETUSER", "pod", *ours, "+@all", "-@dangerous")
         await redis.execute_command("ACL SETUSER", "less", *ours, "+@all", "-@dangerous", "-xadd")
+        await redis.execute_command("ACL SETUSER", "none", *ours)
     enough = await diagnose(topics, url_of(own_redis, "pod", "pass"))
     assert enough.failed() == set()
     assert enough.status("redis", "configuration") == "warn"
-    assert (await diagnose(topics, url_of(own_redis, "less", "pass"))).failed() == {("redis", "scripts")}
+    for user, subject in (("less", "scripts"), ("none", "reachable")):
+        lacking = await diagnose(topics, url_of(own_redis, user, "pass"))
+        assert lacking.failed() == {("redis", subject)}
+        assert f"'~{topics.prefix}:*' '&{topics.prefix}:*'" in lacking.of("redis", subject)["mend"]
 
 
 async def test_redis_away_does_not_keep_from_looking_at_kafka(topics: Topics) -> None:

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from redis.asyncio import Redis
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from realtime.doctor.clock import judge_clock
 from realtime.doctor.finding import REDIS, Finding
 from realtime.doctor.looking import describe, look_at, look_at_all
+from realtime.doctor.redis_cli import redis_cli, rights
 from realtime.doctor.redis_facts import (
     ask_cluster,
     ask_sentinel,
@@ -45,7 +48,7 @@ async def look_at_redis(settings: RedisSettings) -> list[Finding]:
             for look in _looks(client, shard, address, address if several else "", settings)
         ]
         if settings.address.topology is Topology.CLUSTER:
-            more.insert(0, look_at(REDIS, "cluster", lambda: _cluster(shards[0], settings)))
+            more.insert(0, look_at(REDIS, "cluster", lambda: _cluster(shards[0], next(iter(primaries)), settings)))
         return [*found, *await look_at_all(more)]
     finally:
         for client in {*directory.values(), *shards}:
@@ -70,13 +73,14 @@ def _how_to_reach(error: Exception, settings: RedisSettings) -> str:
     text = str(error)
     if isinstance(error, AuthenticationError) or "NOAUTH" in text or "WRONGPASS" in text:
         return "set the user and password in REALTIME_REDIS__URL; in redis-cli: ACL LIST"
-    if "NOPERM" in text:
-        return "in redis-cli: ACL SETUSER <user> +@all -@dangerous ~PREFIX:* &PREFIX:* (docs/redis.md)"
-    if settings.address.topology is Topology.SENTINEL:
-        return "start the sentinels or the primary, or mend REALTIME_REDIS__URL; redis-cli -p 26379 SENTINEL MASTERS"
+    if isinstance(error, NoPermissionError):
+        # Which of several servers refused, an error does not tell.
+        return f"in a redis-cli at the server that says so: {rights(settings)}"
     host, port = next(iter(settings.address.hosts), ("", 0))
-    reach = f"redis-cli -h {host} -p {port} PING" if host else "redis-cli -s <socket> PING"
-    return f"start Redis, let this machine reach it, or mend REALTIME_REDIS__URL; {reach}"
+    cli = redis_cli(settings, f"{host}:{port}" if host else unquote(urlsplit(settings.address.plain).path))
+    if settings.address.topology is Topology.SENTINEL:
+        return f"start the sentinels or the primary, or mend REALTIME_REDIS__URL; {cli} SENTINEL MASTERS"
+    return f"start Redis, let this machine reach it, or mend REALTIME_REDIS__URL; {cli} PING"
 
 
 async def _by_primary(shards: Iterable[Redis]) -> Mapping[str, tuple[int, Redis]]:
@@ -86,7 +90,7 @@ async def _by_primary(shards: Iterable[Redis]) -> Mapping[str, tuple[int, Redis]
     for shard, client in enumerate(shards):
         if client not in by_client:
             connection = await client.connection_pool.get_connection()  # type: ignore[no-untyped-call]
-            by_client[client] = f"{getattr(connection, 'host', 'socket')}:{getattr(connection, 'port', '')}".rstrip(":")
+            by_client[client] = getattr(connection, "path", "") or f"{connection.host}:{connection.port}"
             await client.connection_pool.release(connection)
         found.setdefault(by_client[client], (shard, client))
     return found
@@ -95,20 +99,21 @@ async def _by_primary(shards: Iterable[Redis]) -> Mapping[str, tuple[int, Redis]
 def _looks(
     client: Redis, shard: int, address: str, name: str, settings: RedisSettings
 ) -> list[Coroutine[Any, Any, list[Finding]]]:
+    cli = redis_cli(settings, address)
+
     async def server() -> list[Finding]:
-        return judge_server(await ask_server(client, address), settings.address.topology, name)
+        return judge_server(await ask_server(client, address), settings.address.topology, cli, name)
 
     async def scripts() -> list[Finding]:
         subject = f"scripts {name}".rstrip()
         try:
             await try_everything(client, settings, shard)
         except (RedisError, OSError, TimeoutError) as error:
-            mend = "in redis-cli: ACL SETUSER <user> +@all -@dangerous ~PREFIX:* &PREFIX:* (docs/redis.md)"
-            return [REDIS.fail(subject, describe(error), mend.replace("PREFIX", settings.key_prefix))]
+            return [REDIS.fail(subject, describe(error), f"{cli} {rights(settings)}")]
         return [REDIS.ok(subject, "all that pods say, and what is published is heard")]
 
     async def latency() -> list[Finding]:
-        return [judge_round_trips(await measure_round_trips(client), name)]
+        return [judge_round_trips(await measure_round_trips(client), cli, name)]
 
     async def clock() -> list[Finding]:
         return [judge_clock(f"Redis {name}".rstrip(), *await clock_ahead_seconds(client))]
@@ -120,8 +125,9 @@ def _looks(
 async def _sentinels(directory: Mapping[str, Redis], settings: RedisSettings) -> list[Finding]:
     service = settings.address.service
     asked = await asyncio.gather(*(ask_sentinel(client, address, service) for address, client in directory.items()))
-    return judge_sentinels(asked, service)
+    return judge_sentinels(asked, service, partial(redis_cli, settings))
 
 
-async def _cluster(client: Redis, settings: RedisSettings) -> list[Finding]:
-    return judge_cluster(await ask_cluster(client), settings.shards)
+async def _cluster(client: Redis, address: str, settings: RedisSettings) -> list[Finding]:
+    check = f"{redis_cli(settings)} --cluster check {address}"
+    return judge_cluster(await ask_cluster(client), settings.shards, check)

@@ -17,6 +17,7 @@ from realtime.doctor.redis_verdicts import (
 from realtime.settings import Topology
 
 MIB = 1_048_576
+CLI = "redis-cli -h 127.0.0.1 -p 6379"
 HELLO = {"server": "redis", "version": "7.2.5", "mode": "standalone", "role": "master"}
 INFO = {
     "used_memory": 10 * MIB,
@@ -45,7 +46,7 @@ def judged(
     topology: Topology = Topology.SINGLE,
 ) -> dict[str, Finding]:
     server = Server("127.0.0.1:6379", {**HELLO, **hello}, {**INFO, **info}, {**CONFIG, **config})
-    return {finding.subject: finding for finding in judge_server(server, topology)}
+    return {finding.subject: finding for finding in judge_server(server, topology, CLI)}
 
 
 def without(*names: str) -> dict[str, Any]:
@@ -95,19 +96,20 @@ def test_what_is_wrong_is_found_and_told_with_a_remedy(subject: str, status: Sta
     found = judged(**facts)
     assert found[subject].status is status, found[subject]
     assert bool(found[subject].mend) == (status is not Status.OK)
+    assert found[subject].mend.count("redis-cli") == found[subject].mend.count(CLI)
     others = {finding.status for name, finding in found.items() if name not in {subject, "memory"}}
     assert others <= {Status.OK}
 
 
 def test_a_user_who_may_not_ask_is_told_so_and_nothing_is_made_up() -> None:
     server = Server("r:6379", HELLO, refused={"INFO": "NOPERM", "CONFIG GET": "NOPERM"})
-    found = {finding.subject: finding.status for finding in judge_server(server, Topology.SINGLE)}
+    found = {finding.subject: finding.status for finding in judge_server(server, Topology.SINGLE, CLI)}
     assert found == {"mode": Status.OK, "version": Status.OK, "configuration": Status.WARN}
 
 
 def test_several_servers_are_told_apart() -> None:
     server = Server("a:1", HELLO, INFO, CONFIG)
-    assert all(finding.subject.endswith(" a:1") for finding in judge_server(server, Topology.CLUSTER, "a:1"))
+    assert all(finding.subject.endswith(" a:1") for finding in judge_server(server, Topology.CLUSTER, CLI, "a:1"))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,9 @@ def test_several_servers_are_told_apart() -> None:
     ],
 )
 def test_slow_round_trips_are_found(milliseconds: list[float], status: Status) -> None:
-    assert judge_round_trips(milliseconds).status is status
+    finding = judge_round_trips(milliseconds, CLI)
+    assert finding.status is status
+    assert finding.mend.count("redis-cli") == finding.mend.count(CLI)
 
 
 def test_buffer_limits_are_read_where_there_are_any() -> None:
@@ -144,8 +148,9 @@ def sentinel(**about: Any) -> Sentinel:
     ],
 )
 def test_sentinels_must_be_enough(sentinels: list[Sentinel], statuses: dict[str, Status]) -> None:
-    found = judge_sentinels(sentinels, "realtime")
+    found = judge_sentinels(sentinels, "realtime", "redis-cli at {}".format)
     assert {finding.subject: finding.status for finding in found} == statuses
+    assert all(f.mend.count("redis-cli") == f.mend.count("redis-cli at s:") for f in found)
     assert sum("refused" in finding.told for finding in found) == sum(bool(one.error) for one in sentinels)
 
 
@@ -158,4 +163,6 @@ def test_sentinels_must_be_enough(sentinels: list[Sentinel], statuses: dict[str,
     ],
 )
 def test_a_cluster_must_be_whole_and_used(about: dict[str, str], shards: int, statuses: list[Status]) -> None:
-    assert [finding.status for finding in judge_cluster(about, shards)] == statuses
+    found = judge_cluster(about, shards, "redis-cli --cluster check n:1")
+    assert [finding.status for finding in found] == statuses
+    assert all("check n:1" in finding.mend for finding in found if finding.status is Status.FAIL)
