@@ -146,6 +146,17 @@ async def test_wrong_settings_are_named_and_the_rest_is_still_looked_at(
     assert diagnosis.status("kafka", "reachable") == diagnosis.status("redis", "reachable") == "ok"
 
 
+async def test_a_pod_is_asked_for_no_more_than_its_roles_need(topics: Topics, redis_server: RedisServer) -> None:
+    without_kafka = {"REALTIME_ROLES": "sockets", "REALTIME_KAFKA__BOOTSTRAP_SERVERS": NOBODY}
+    diagnosis = await diagnose(topics, redis_server.url, **without_kafka)
+    assert diagnosis.failed() == set(), diagnosis.text
+    assert "REALTIME_ROLES" in diagnosis.of("kafka", "everything")["told"]
+    too_many = {"REALTIME_ROLES": "intake", "REALTIME_LIMITS__SESSIONS_PER_POD": "100000000"}
+    diagnosis = await diagnose(topics, redis_server.url, **too_many)
+    assert diagnosis.failed() == set(), diagnosis.text
+    assert diagnosis.status("kafka", "reachable") == "ok"
+
+
 async def test_a_missing_topic_and_one_with_too_few_partitions_are_found(
     kafka: Kafka, prefix: str, redis_server: RedisServer
 ) -> None:

@@ -5,12 +5,10 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from realtime.doctor.finding import Finding, Status, worst
+from realtime.telemetry.redaction import HIDDEN, MIN_SECRET_CHARACTERS
 
 # ECMA-48: green, yellow, bold red.
 COLOURS: Final = {Status.OK: "32", Status.WARN: "33", Status.FAIL: "1;31"}
-HIDDEN: Final = "***"
-# What is shorter would be found in ordinary words.
-MIN_SECRET_CHARACTERS: Final = 4
 
 
 def table(findings: list[Finding], *, colours: bool) -> Iterator[str]:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 from realtime.doctor.certificates import look_at_certificate, named_certificates
 from realtime.doctor.display import harmless
@@ -16,7 +15,7 @@ from realtime.doctor.machine_verdicts import judge_machine
 from realtime.doctor.redis_area import look_at_redis
 from realtime.doctor.tokens import look_at_tokens
 from realtime.errors import ConfigurationError
-from realtime.settings import AuthSettings, Sections, load_sections, load_settings
+from realtime.settings import Role, Sections, load_sections, load_settings
 
 # Of everything; within it each look has a limit of its own.
 AREA_SECONDS: Final = 45.0
@@ -41,7 +40,11 @@ async def examine() -> list[Finding]:
         sections.sockets,
     )
     plan(TOKENS, auth, lambda: _tokens(sections))
-    plan(KAFKA, kafka, lambda: look_at_kafka(kafka))  # type: ignore[arg-type]
+    takes_in, has_sockets = Role.INTAKE in sections.roles, Role.SOCKETS in sections.roles
+    if takes_in:
+        plan(KAFKA, kafka, lambda: look_at_kafka(kafka))  # type: ignore[arg-type]
+    else:
+        looks.append(look_at(KAFKA, "everything", _not_asked))
     plan(REDIS, redis, lambda: look_at_redis(redis))  # type: ignore[arg-type]
     # The machine is asked when nothing else is under way: it is asked, too, how late its event loop is.
     found = await look_at_all(looks)
@@ -49,11 +52,11 @@ async def examine() -> list[Finding]:
     async def machine() -> list[Finding]:
         assert limits is not None
         assert sockets is not None
-        return judge_machine(await ask_machine(), limits, sockets)
+        return judge_machine(await ask_machine(), limits.sessions_per_pod if has_sockets else 0, sockets)
 
     if limits is not None and sockets is not None:
         found += await look_at(MACHINE, "everything", machine)
-    secrets = secrets_of(sections)
+    secrets = sections.secrets()
     return [harmless(finding, secrets) for finding in found]
 
 
@@ -78,25 +81,9 @@ async def _tokens(sections: Sections) -> list[Finding]:
     return await asyncio.to_thread(look_at_tokens, sections.auth, sections.http)
 
 
+async def _not_asked() -> list[Finding]:
+    return [KAFKA.ok("everything", "not looked at: without intake in REALTIME_ROLES a pod never asks it")]
+
+
 async def _unreadable(area: Area) -> list[Finding]:
     return [area.warn("everything", "not looked at: its settings cannot be read", "mend them first, then run again")]
-
-
-def secrets_of(sections: Sections) -> set[str]:
-    """Every secret that the settings hold, in each form in which it could be printed."""
-    found: set[str] = set()
-    auth: AuthSettings | None = sections.auth
-    for secret in (
-        auth and auth.secret,
-        auth and auth.public_key,
-        sections.kafka and sections.kafka.sasl_password,
-        sections.redis and sections.redis.sentinel_password,
-        sections.redis and sections.redis.url,
-    ):
-        if secret:
-            found.add(secret.get_secret_value())
-    if sections.redis is not None:
-        password = urlsplit(sections.redis.address.plain).password
-        if password:
-            found |= {password, unquote(password)}
-    return found

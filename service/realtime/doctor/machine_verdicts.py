@@ -5,7 +5,7 @@ from typing import Final
 from realtime.doctor.finding import MACHINE, Finding
 from realtime.doctor.machine_facts import Machine
 from realtime.server import BACKLOG, STRANGERS
-from realtime.settings import LimitSettings, SocketSettings
+from realtime.settings import SocketSettings
 
 OLDEST: Final = (3, 11)
 # Connections to Redis and Kafka, files, the loop's own; a pod at rest has some sixty.
@@ -18,15 +18,15 @@ ROOM_LEFT: Final = 0.8
 LATE_MS: Final = 20.0
 
 
-def judge_machine(machine: Machine, limits: LimitSettings, sockets: SocketSettings) -> list[Finding]:
-    """Everything."""
+def judge_machine(machine: Machine, sessions: int, sockets: SocketSettings) -> list[Finding]:
+    """Everything; `sessions` are as many as the pod may hold, none where it has no sockets."""
     return [
         _judge_python(machine),
         _judge_packages(machine),
         _judge_loop(machine),
-        _judge_descriptors(machine, limits),
+        _judge_descriptors(machine, sessions),
         *_judge_backlog(machine),
-        *_judge_memory(machine, limits, sockets),
+        *_judge_memory(machine, sessions, sockets),
     ]
 
 
@@ -53,15 +53,18 @@ def _judge_loop(machine: Machine) -> Finding:
     return MACHINE.ok("event loop", told)
 
 
-def _judge_descriptors(machine: Machine, limits: LimitSettings) -> Finding:
-    needed = limits.sessions_per_pod + STRANGERS + OTHER_DESCRIPTORS
+def _judge_descriptors(machine: Machine, sessions: int) -> Finding:
+    # Without sockets only neighbours ask, on a few connections.
+    others = (STRANGERS if sessions else 0) + OTHER_DESCRIPTORS
+    needed = sessions + others
     if machine.descriptors is None or machine.descriptors >= needed:
         return MACHINE.ok("descriptors", f"{machine.descriptors or 'no limit'}; {needed:,} are needed at most")
-    room = max(0, machine.descriptors - STRANGERS - OTHER_DESCRIPTORS)
-    told = (
-        f"{machine.descriptors:,}, and {limits.sessions_per_pod:,} sessions need {needed:,}: beyond them accept() fails"
-    )
-    mend = f"ulimit -n {needed} (LimitNOFILE= in systemd), or REALTIME_LIMITS__SESSIONS_PER_POD={room}"
+    room = max(0, machine.descriptors - others)
+    why = f"{sessions:,} sessions need {needed:,}" if sessions else f"{needed:,} are needed"
+    told = f"{machine.descriptors:,}, and {why}: beyond them accept() fails"
+    mend = f"ulimit -n {needed} (LimitNOFILE= in systemd)"
+    if sessions:
+        mend += f", or REALTIME_LIMITS__SESSIONS_PER_POD={room}"
     return MACHINE.fail("descriptors", told, mend)
 
 
@@ -75,18 +78,22 @@ def _judge_backlog(machine: Machine) -> list[Finding]:
     return [MACHINE.ok("somaxconn", f"{machine.backlog:,}")]
 
 
-def _judge_memory(machine: Machine, limits: LimitSettings, sockets: SocketSettings) -> list[Finding]:
+def _judge_memory(machine: Machine, sessions: int, sockets: SocketSettings) -> list[Finding]:
     if machine.memory_bytes is None:
         return []
-    needed = POD_BYTES + limits.sessions_per_pod * SESSION_BYTES
+    needed = POD_BYTES + sessions * SESSION_BYTES
     has = machine.memory_bytes
-    told = f"{_mib(needed)} for {limits.sessions_per_pod:,} sessions, of {_mib(has)}"
-    room = max(1, int((has * ROOM_LEFT - POD_BYTES) / SESSION_BYTES))
-    mend = f"give the pod {_mib(int(needed / ROOM_LEFT))}, or REALTIME_LIMITS__SESSIONS_PER_POD={room}"
+    told = f"{_mib(needed)} for {sessions:,} sessions, of {_mib(has)}"
+    mend = f"give the pod {_mib(int(needed / ROOM_LEFT))}"
+    if sessions:
+        room = max(1, int((has * ROOM_LEFT - POD_BYTES) / SESSION_BYTES))
+        mend += f", or REALTIME_LIMITS__SESSIONS_PER_POD={room}"
     if needed > has:
         return [MACHINE.fail("memory", told, mend)]
     if needed > has * ROOM_LEFT:
         return [MACHINE.warn("memory", told, mend)]
+    if not sessions:
+        return [MACHINE.ok("memory", told)]
     slow = int((has - needed) / sockets.waiting_max_bytes)
     return [MACHINE.ok("memory", f"{told}; the rest is what {slow:,} clients at once may keep waiting")]
 

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -15,8 +15,9 @@ from realtime.errors import ConfigurationError
 from realtime.settings.clients import AuthSettings, HttpSettings, LimitSettings, SocketSettings
 from realtime.settings.kafka import KafkaSettings
 from realtime.settings.redis import RedisSettings
+from realtime.settings.secrets import secrets_of
 from realtime.settings.section import Section
-from realtime.settings.sections import Settings
+from realtime.settings.sections import Role, Roles, Settings
 
 PREFIX = "REALTIME_"
 
@@ -24,6 +25,11 @@ PREFIX = "REALTIME_"
 class _OfKafka(BaseSettings):
     model_config = SettingsConfigDict(**{**Settings.model_config, "extra": "ignore"})
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+
+
+class _OfRoles(BaseSettings):
+    model_config = SettingsConfigDict(**{**Settings.model_config, "extra": "ignore"})
+    roles: Roles = frozenset(Role)
 
 
 def load_settings() -> Settings:
@@ -43,7 +49,10 @@ def load_kafka_settings() -> KafkaSettings:
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """Those sections that can be read by themselves, whatever is wrong with the others."""
+    """Those sections that can be read by themselves, whatever is wrong with the others.
+
+    `roles` are all, where they cannot be read: so that everything is looked at.
+    """
 
     auth: AuthSettings | None
     http: HttpSettings | None
@@ -51,6 +60,12 @@ class Sections:
     redis: RedisSettings | None
     sockets: SocketSettings | None
     limits: LimitSettings | None
+    roles: frozenset[Role] = frozenset(Role)
+
+    def secrets(self) -> set[str]:
+        """All secrets in them, in each form that they may be met in."""
+        sections = (getattr(self, one.name) for one in fields(self))
+        return {secret for section in sections if isinstance(section, Section) for secret in secrets_of(section)}
 
 
 def load_sections() -> Sections:
@@ -62,7 +77,15 @@ def load_sections() -> Sections:
         _load_section("redis", RedisSettings),
         _load_section("sockets", SocketSettings),
         _load_section("limits", LimitSettings),
+        _load_roles(),
     )
+
+
+def _load_roles() -> frozenset[Role]:
+    try:
+        return _OfRoles.model_validate({}).roles
+    except ValidationError:
+        return frozenset(Role)
 
 
 OneSection = TypeVar("OneSection", bound=Section)

@@ -7,7 +7,7 @@ import platform
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from realtime.settings.clients import AuthSettings, DrainSettings, HttpSettings, LimitSettings, SocketSettings
@@ -63,6 +63,15 @@ class StatsSettings(Section):
     )
 
 
+def _some_role(roles: frozenset[Role]) -> frozenset[Role]:
+    if not roles:
+        raise ValueError("a pod needs at least one role")
+    return roles
+
+
+Roles = Annotated[frozenset[Role], NoDecode, BeforeValidator(split_at_commas), AfterValidator(_some_role)]
+
+
 class Settings(BaseSettings):
     """All settings. Read with `load_settings`, which also refuses names that nobody declared."""
 
@@ -70,7 +79,7 @@ class Settings(BaseSettings):
         env_prefix="REALTIME_", env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
     )
 
-    roles: Annotated[frozenset[Role], NoDecode] = Field(
+    roles: Roles = Field(
         frozenset(Role), description="What this pod does: `intake`, `sockets`, or both, separated by a comma."
     )
     auth: AuthSettings
@@ -92,11 +101,6 @@ class Settings(BaseSettings):
     tracing: TracingSettings = Field(default_factory=TracingSettings)
     sentry: SentrySettings = Field(default_factory=SentrySettings)
 
-    @field_validator("roles", mode="before")
-    @classmethod
-    def _split_roles(cls, roles: object) -> object:
-        return split_at_commas(roles)
-
     @field_validator("offline")
     @classmethod
     def _histories_reach_as_far(cls, offline: OfflineSettings, info: ValidationInfo) -> OfflineSettings:
@@ -108,10 +112,3 @@ class Settings(BaseSettings):
             if offline.max_age_seconds > history.retention_seconds:
                 raise ValueError("max_age_seconds must not be above REALTIME_HISTORY__RETENTION_SECONDS")
         return offline
-
-    @field_validator("roles")
-    @classmethod
-    def _some_role(cls, roles: frozenset[Role]) -> frozenset[Role]:
-        if not roles:
-            raise ValueError("a pod needs at least one role")
-        return roles

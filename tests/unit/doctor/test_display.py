@@ -5,7 +5,6 @@ import json
 from pydantic import SecretStr
 
 from realtime.doctor.display import as_json, harmless, summary, table
-from realtime.doctor.examination import secrets_of
 from realtime.doctor.finding import KAFKA, REDIS, Status, worst
 from realtime.settings import AuthSettings, KafkaSettings, RedisSettings, Sections
 
@@ -64,10 +63,9 @@ def test_secrets_are_hidden_in_whatever_form_a_server_says_them() -> None:
         sockets=None,
         limits=None,
     )
-    secrets = secrets_of(sections)
     said = "pass/word pass%2Fword kafka-pass redis://me:pass%2Fword@r:6379/0 a secret of more than 32 bytes, really"
-    shown = harmless(REDIS.fail("x", said, said), secrets)
-    assert shown.told == shown.mend == "*** *** *** *** ***"
+    shown = harmless(REDIS.fail("x", said, said), sections.secrets())
+    assert shown.told == shown.mend == "*** *** *** redis://me:***@r:6379/0 ***"
 
 
 def test_a_server_cannot_move_the_cursor() -> None:

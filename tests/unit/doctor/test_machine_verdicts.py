@@ -7,14 +7,14 @@ import pytest
 from realtime.doctor.finding import Finding, Status
 from realtime.doctor.machine_facts import Machine, ask_machine
 from realtime.doctor.machine_verdicts import judge_machine
-from realtime.settings import LimitSettings, SocketSettings
+from realtime.settings import SocketSettings
 
 GIB = 1_073_741_824
 GOOD = Machine((3, 12, 1), {"uvloop": "1", "httptools": "1", "hiredis": "1"}, "uvloop", 1.0, 100_000, 4_096, 8 * GIB, 4)
 
 
 def judged(machine: Machine, sessions: int = 50_000) -> dict[str, Finding]:
-    found = judge_machine(machine, LimitSettings(sessions_per_pod=sessions), SocketSettings())
+    found = judge_machine(machine, sessions, SocketSettings())
     return {finding.subject: finding for finding in found}
 
 
@@ -46,6 +46,15 @@ def test_the_remedy_for_too_few_descriptors_or_too_little_memory_is_enough() -> 
     for subject in ("descriptors", "memory"):
         sessions = int(judged(few)[subject].mend.rpartition("=")[2])
         assert judged(few, sessions)[subject].status is Status.OK
+
+
+def test_a_pod_without_sockets_needs_nothing_for_sessions() -> None:
+    little = replace(GOOD, descriptors=1_024, memory_bytes=GIB // 4)
+    assert {finding.status for finding in judged(little, sessions=0).values()} == {Status.OK}
+    less = judged(replace(GOOD, descriptors=64, memory_bytes=GIB // 16), sessions=0)
+    for subject in ("descriptors", "memory"):
+        assert less[subject].status is Status.FAIL
+        assert "SESSIONS" not in less[subject].mend
 
 
 def test_what_a_machine_does_not_tell_is_not_judged() -> None:

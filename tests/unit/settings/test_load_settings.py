@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from realtime.errors import ConfigurationError
-from realtime.settings import AuthSettings, KafkaSettings, Role, Settings, load_kafka_settings, load_settings
+from realtime.settings import (
+    AuthSettings,
+    KafkaSettings,
+    Role,
+    Settings,
+    load_kafka_settings,
+    load_sections,
+    load_settings,
+)
 from realtime.settings.environment import leaves, variable_name
 
 SECRET = "s3cr3t-" * 6
@@ -456,3 +464,20 @@ def test_a_dsn_that_is_none_is_refused_without_being_told(environment: Environme
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_by_name(environment: Environment, name: str, value: str) -> None:
     assert environment.refusal(**{name: value}).startswith(f"REALTIME_{name}: Input should be ")
+
+
+@pytest.mark.parametrize(
+    ("said", "roles"),
+    [
+        (None, {"intake", "sockets"}),
+        ("intake", {"intake"}),
+        ("cook", {"intake", "sockets"}),
+        ("", {"intake", "sockets"}),
+    ],
+)
+def test_who_looks_for_what_is_wrong_gets_the_roles_or_all_of_them(
+    said: str | None, roles: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if said is not None:
+        monkeypatch.setenv("REALTIME_ROLES", said)
+    assert load_sections().roles == roles
