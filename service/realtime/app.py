@@ -65,6 +65,7 @@ class Pod:
         clock, self._metrics = SystemClock(), Metrics()
         if Role.SOCKETS in settings.roles:
             self._metrics.connection_limit.set(settings.limits.sessions_per_pod)
+        self._metrics.drain_limit.set(settings.drain.settle_seconds + settings.drain.grace_seconds)
         self._tracing = start_tracing(settings.tracing, settings.pod.name, realtime.__version__, self._metrics)
         http, kafka = settings.http, settings.kafka
         note_expiry(

@@ -21,6 +21,8 @@ MEMORY_LIMIT = 'kube_pod_container_resource_limits{container="realtime", resourc
 # Seen from the first second of 1970, where promtool's clock begins.
 DAY = 86_400
 
+ONE_STALE_PAGE = pods(ACCEPTED, counter((260, 1)), "a") | pods(BAD_SIGNATURE, counter((150, 0), (50, 5), (60, 0)), "a")
+
 CASES = [
     Case(
         "RealtimeConnectionsDropped",
@@ -103,13 +105,38 @@ CASES = [
     ),
     Case(
         "RealtimeTokensRejected",
-        "the key was changed for ten minutes",
-        pods(ACCEPTED, counter((30, 20), (60, 2), (90, 20)), "a")
-        | pods(BAD_SIGNATURE, counter((30, 0), (60, 30), (90, 0)), "a")
-        | pods(EXPIRED, counter((180, 5)), "a"),
-        not_yet=["300s", "480s"],
-        now="600s",
-        gone="1300s",
+        "the key was changed for forty minutes",
+        pods(ACCEPTED, counter((150, 120), (40, 12), (90, 120)), "a")
+        | pods(BAD_SIGNATURE, counter((150, 0), (40, 180), (90, 0)), "a")
+        | pods(EXPIRED, counter((280, 30)), "a"),
+        interval="1m",
+        not_yet=["100m", "151m"],
+        now="160m",
+        gone="200m",
+    ),
+    Case(
+        "RealtimeTokensRejected",
+        "a page with an old token tries each ten seconds, all night, while one in fifty seconds is let in",
+        ONE_STALE_PAGE,
+        severity="ticket",
+        interval="50s",
+        not_yet=["3000s", "7700s"],
+        now="8500s",
+        gone="11500s",
+    ),
+    Case(
+        "RealtimeTokensRejected",
+        "of which nobody is woken",
+        ONE_STALE_PAGE,
+        interval="50s",
+        not_yet=["3000s", "7700s", "8500s", "9500s"],
+    ),
+    Case(
+        "RealtimeTokensRejected",
+        "somebody sends twice as many forged tokens as there are good ones, and as many are let in as ever",
+        pods(ACCEPTED, counter((240, 120)), "a") | pods(BAD_SIGNATURE, counter((150, 0), (90, 240)), "a"),
+        interval="1m",
+        not_yet=["100m", "155m", "170m", "240m"],
     ),
     Case(
         "RealtimeTokensRejected",
@@ -148,11 +175,33 @@ CASES = [
     ),
     Case(
         "RealtimeDown",
-        "two of three pods do not answer for five minutes",
-        pods(UP, gauge((80, 1)), "a") | pods(UP, gauge((10, 1), (30, 0), (40, 1)), "bc"),
+        "two of three pods do not answer for half an hour",
+        pods(UP, gauge((230, 1)), "a") | pods(UP, gauge((10, 1), (180, 0), (40, 1)), "bc"),
         not_yet=["90s", "150s"],
-        now="170s",
-        gone="410s",
+        now="1850s",
+        gone="1910s",
+    ),
+    Case(
+        "RealtimeDown",
+        "two pods are not enough: three more are started, and need two minutes",
+        pods(UP, gauge((60, 1)), "ab") | pods(UP, "_x10 0x12 1x37", "cde"),
+        not_yet=["120s", "170s", "200s", "230s", "300s"],
+    ),
+    Case(
+        "RealtimeDown",
+        "all are replaced at once, by a release that does not start",
+        pods(UP, "1x10 stale") | pods(UP, "_x11 0x30 1x20", "def"),
+        not_yet=["100s", "160s"],
+        now="200s",
+        gone="430s",
+    ),
+    Case(
+        "RealtimeDown",
+        "three were replaced by three, of which two no longer answer",
+        pods(UP, "1x10 stale") | pods(UP, gauge((60, 1)), "d") | pods(UP, "_x8 1x11 0x30 1x10", "ef"),
+        not_yet=["150s", "240s"],
+        now="280s",
+        gone="510s",
     ),
     Case(
         "RealtimeDown",
@@ -180,21 +229,31 @@ CASES = [
     ),
     Case(
         "RealtimeDrainStuck",
-        "it hangs for three minutes, and is ended",
-        pods("realtime_draining_seconds", "0x5 0+10x18 stale", "a")
-        | pods("realtime_draining_seconds", gauge((40, 0)), "b"),
+        "it hangs until Kubernetes ends it after 85 s, which is still told minutes later",
+        pods("realtime_draining_seconds", "0x5 0+10x8 stale", "a")
+        | pods("realtime_draining_seconds", gauge((60, 0)), "b")
+        | pods("realtime_drain_limit_seconds", "25x14 stale", "a")
+        | pods("realtime_drain_limit_seconds", gauge((60, 25)), "b"),
         severity="ticket",
-        not_yet=["90s", "200s"],
-        now="220s",
-        gone="260s",
+        not_yet=["60s", "90s"],
+        now="300s",
+        gone="500s",
         labels={"pod": "a"},
     ),
     Case(
         "RealtimeDrainStuck",
         "it leaves in time",
-        pods("realtime_draining_seconds", "0x5 0+10x3 stale", "a"),
+        pods("realtime_draining_seconds", "0x5 0+10x3 stale", "a") | pods("realtime_drain_limit_seconds", "25x9 stale"),
         severity="ticket",
         not_yet=["60s", "90s", "150s", "300s"],
+    ),
+    Case(
+        "RealtimeDrainStuck",
+        "it may take five minutes, and does",
+        pods("realtime_draining_seconds", "0x5 0+10x30 stale", "a")
+        | pods("realtime_drain_limit_seconds", "300x36 stale", "a"),
+        severity="ticket",
+        not_yet=["60s", "200s", "360s", "500s"],
     ),
     Case(
         "RealtimeEventLoopLags",
@@ -223,6 +282,18 @@ CASES = [
         pods(RESIDENT, gauge((10, 500e6), (60, 950e6), (40, 300e6)), "a")
         | pods(RESIDENT, gauge((110, 500e6)), "b")
         | pods(MEMORY_LIMIT, gauge((110, 1e9)), "ab"),
+        severity="ticket",
+        not_yet=["90s", "350s"],
+        now="420s",
+        gone="720s",
+        labels={"pod": "a", "job": "realtime"},
+    ),
+    Case(
+        "RealtimeMemoryShort",
+        "its namesake in another cluster may hold more",
+        pods(RESIDENT, gauge((10, 500e6), (60, 950e6), (40, 300e6)), "a")
+        | pods(MEMORY_LIMIT, gauge((110, 1e9)), "a")
+        | pods(MEMORY_LIMIT.replace("{", '{cluster="west", '), gauge((110, 4e9)), "a"),
         severity="ticket",
         not_yet=["90s", "350s"],
         now="420s",

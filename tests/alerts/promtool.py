@@ -107,9 +107,9 @@ test_rules.__test__ = False  # type: ignore[attr-defined] - pytest takes it for 
 
 
 def placed(series: str) -> str:
-    """Add cluster and namespace to a series."""
+    """Add cluster and namespace to a series, where it does not name its own."""
     name, _, labels = series.partition("{")
-    place = ", ".join(f'{name}="{value}"' for name, value in PLACE.items())
+    place = ", ".join(f'{label}="{value}"' for label, value in PLACE.items() if f'{label}="' not in labels)
     return f"{name}{{{place}{', ' if labels else ''}{labels or '}'}"
 
 

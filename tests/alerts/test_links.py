@@ -13,9 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.promtool import ROOT, alerts, groups
 from realtime.__main__ import cli
+from realtime.app import Pod
 from realtime.broker.base import Gap
 from realtime.errors import RealtimeError
 from realtime.gateway.tokens import Rejection
+from realtime.settings import AuthSettings, Settings
 from realtime.telemetry.metrics import Metrics
 from realtime.transports.engineio.handshake import Problem
 
@@ -127,6 +129,28 @@ def test_a_runbook_is_whole_and_speaks_of_what_there_is(page: Path) -> None:
     for event in re.findall(r"grep (?:-E )?'?([a-z_|]+_[a-z_|]+)'?", text):
         for name in event.split("|"):
             assert name in code or name in {"evicted_keys", "client_output_buffer_limit_disconnections"}, name
+
+
+def test_the_objectives_say_whose_fault_each_outcome_is() -> None:
+    pod = Pod(Settings(auth=AuthSettings(secret="a secret of the tests, of more than 32 bytes")))
+    connects = next(each for each in pod._metrics.registry.collect() if each.name == "realtime_connects")
+    outcomes = {sample.labels["outcome"] for sample in connects.samples if "outcome" in sample.labels}
+    assert len(outcomes) >= 8
+    objectives = (ROOT / "docs/slos.md").read_text()
+    assert {outcome for outcome in outcomes if not re.search(rf"[`\"|(]{outcome}[`\"|)]", objectives)} == set()
+
+
+def test_commands_for_redis_say_which_redis() -> None:
+    """Without an address it is whatever listens where somebody reads."""
+    for page in RUNBOOKS.glob("*.md"):
+        for command in re.findall(r"redis-cli(.*)", page.read_text()):
+            assert re.match(r' (-u "\$REALTIME_REDIS__URL"|-h \w+) ', command), (page.name, command)
+
+
+def test_a_pod_is_signalled_without_a_program_that_slim_images_lack() -> None:
+    for page in RUNBOOKS.glob("*.md"):
+        for program in re.findall(r"kubectl [^`\n]*exec [^`\n]*-- ([\w.-]+)", page.read_text()):
+            assert program != "kill", page.name
 
 
 def test_the_objectives_are_asked_as_they_are_recorded() -> None:

@@ -37,6 +37,7 @@ def test_pods_are_found_and_labelled(tmp_path: Path) -> None:
         pod("realtime-1", "10.0.0.2:3009", pod_annotation_prometheus_io_scheme="https"),
         pod("realtime-2", "10.0.0.3:3009", pod_phase="Succeeded"),
         pod("realtime-3", "10.0.0.4:15090", pod_container_name="istio-proxy", pod_container_port_number="15090"),
+        pod("realtime-4", "10.0.0.6:3009", pod_phase="Pending"),
         pod("checkout-0", "10.0.0.5:3009", pod_label_app_kubernetes_io_name="checkout"),
     ]
     configuration = yaml.safe_load(CONFIGURATION.read_text())
@@ -52,7 +53,8 @@ def test_pods_are_found_and_labelled(tmp_path: Path) -> None:
     assert "rules found" in checked
 
     told = json.loads(promtool("check", "service-discovery", "--timeout=1s", str(path), "realtime"))
-    labels = [target["labels"] for target in told if target["labels"]]
+    # It tells them in any order.
+    labels = sorted((target["labels"] for target in told if target["labels"]), key=lambda each: str(each["pod"]))
     assert [(each["cluster"], each["namespace"], each["pod"], each["node"], each["job"]) for each in labels] == [
         ("production-1", "shop", "realtime-0", "node-7", "realtime"),
         ("production-1", "shop", "realtime-1", "node-7", "realtime"),

@@ -63,6 +63,7 @@ async def test_what_a_pod_tells_when_it_is_asked_is_fresh() -> None:
     await pod._refresh_metrics()
     metrics = pod._metrics
     assert count(metrics.connection_limit) == 50_000
+    assert count(metrics.drain_limit) == 25
     assert (count(metrics.draining), count(metrics.draining_seconds)) == (0, 0)
     assert count(metrics.build_info, version=realtime.__version__, python=platform.python_version()) == 1
     pod._leaving_since = time.monotonic() - 7

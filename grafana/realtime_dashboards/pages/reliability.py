@@ -175,10 +175,11 @@ def _leaving(page: Page) -> None:
         ),
         graph(
             "How long pods have been leaving",
-            "A pod is gone after drain.settle_seconds + drain.grace_seconds, ten more at most.",
+            "A pod is gone after drain.settle_seconds + drain.grace_seconds, which is how long it may take; ten seconds"
+            " beyond, a ticket is opened.",
             Query(most(of("realtime_draining_seconds"), "pod"), "{{pod}}"),
+            Query(most(of("realtime_drain_limit_seconds")), "may take", RED),
             unit=SECONDS,
-            levels=[(None, GREEN), (120, RED)],
             links=[runbook("RealtimeDrainStuck"), SETTINGS],
         ),
     )

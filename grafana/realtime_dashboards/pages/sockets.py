@@ -141,8 +141,8 @@ def _refused(page: Page) -> None:
         "Who is not served?",
         graph(
             "Refused at CONNECT",
-            "By outcome, a second. unauthenticated and token_expired are clients'; internal and redis_unavailable"
-            " are ours.",
+            "By outcome, a second. unauthenticated, token_expired, limit_exceeded and too_many_for_now are clients';"
+            " internal, redis_unavailable and draining are ours.",
             Query(rate("realtime_connects_total", 'outcome!="accepted"', by="outcome"), "{{outcome}}"),
             unit=A_SECOND,
             colour=ORANGE,

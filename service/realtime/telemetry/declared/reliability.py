@@ -49,6 +49,11 @@ class ReliabilityMetrics:
         self.draining_seconds = Gauge(
             "realtime_draining_seconds", "Since this pod began to leave; 0 before.", registry=registry
         )
+        self.drain_limit = Gauge(
+            "realtime_drain_limit_seconds",
+            "How long this pod may take to leave: drain.settle_seconds + drain.grace_seconds.",
+            registry=registry,
+        )
         self.draining_sessions = Gauge(
             "realtime_draining_sessions",
             "Sessions that this pod, which is leaving, has still to send to other pods.",
