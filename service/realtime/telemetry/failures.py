@@ -1,4 +1,4 @@
-"""Exceptions -> what is told of them. However large, deep or many they are, telling takes about a millisecond.
+"""Exceptions -> what is told of them. However large, deep or many: telling takes tens of milliseconds at the most.
 
 Variables are never told: tokens, passwords and people's data are among them.
 """
