@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
+from realtime.intake.resets import expect_resets
 from realtime.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -19,6 +20,8 @@ log = structlog.get_logger(__name__)
 TRANSACTION_TIMEOUT_MS = 20_000
 
 STOP_QUIETLY_SECONDS: Final = 5.0
+
+expect_resets()
 
 
 def make_consumer(settings: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
