@@ -49,8 +49,7 @@ def main(arguments: list[str]) -> None:
     if asked.command == "write":
         write(asked.folder, asked.docs_url)
     else:
-        # Without it, writing needs no matplotlib.
-        from realtime_dashboards.pictures import draw_all  # noqa: PLC0415
+        from realtime_dashboards.pictures import draw_all  # noqa: PLC0415 - writing needs no matplotlib
 
         now = time.time()
         draw_all(asked.prometheus, now - 60 * asked.minutes, now, asked.folder)

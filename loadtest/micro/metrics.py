@@ -100,7 +100,7 @@ class Pod:
         port = server.sockets[0].getsockname()[1]
         sink = [sys.executable, "-m", "loadtest.micro.sink", str(port), str(SOCKETS)]
         self._sink = subprocess.Popen(sink)  # noqa: ASYNC220 - nobody waits meanwhile
-        while len(self.engine.connections) < SOCKETS:  # noqa: ASYNC110
+        while len(self.engine.connections) < SOCKETS:  # noqa: ASYNC110 - the engine has no event for it
             await asyncio.sleep(0.01)
         server.close()
         for number, connection in enumerate(list(self.engine.connections.values())):

@@ -62,7 +62,7 @@ def decode(room: str, payload: bytes) -> Delivery:
     except_rooms, later_rooms = rare.get("exceptRooms", []), rare.get("laterRooms", [])
     texts = (rare.get("conflationKey", ""), rare.get("traceparent", ""))
     if not isinstance(except_rooms, list) or not isinstance(later_rooms, list):
-        raise ValueError("a rare field is not what it should be")  # noqa: TRY004 - as above
+        raise ValueError("a rare field is not what it should be")  # noqa: TRY004 - what was read is wrong, not how
     if not all(isinstance(text, str) for text in (*except_rooms, *later_rooms, *texts)):
         raise ValueError("a rare field is not what it should be")
     return Delivery(
