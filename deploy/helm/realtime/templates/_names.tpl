@@ -1,0 +1,112 @@
+{{/* Names, labels, the image. */}}
+
+{{- define "realtime.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/*
+At most 47 characters, so that what hangs a suffix of 16 on it is still a DNS label. What is longer ends in a hash: two
+releases whose long names differ at the end must not be one.
+*/}}
+{{- define "realtime.fullname" -}}
+{{- $name := .Values.fullnameOverride -}}
+{{- if not $name -}}
+  {{- $chart := include "realtime.name" . -}}
+  {{- $name = ternary .Release.Name (printf "%s-%s" .Release.Name $chart) (contains $chart .Release.Name) -}}
+{{- end -}}
+{{- if gt (len $name) 47 -}}
+  {{- $name = printf "%s-%s" ($name | trunc 38 | trimSuffix "-" | trimSuffix ".") (sha256sum $name | trunc 8) -}}
+{{- end -}}
+{{- $name -}}
+{{- end -}}
+
+{{/* What a Deployment selects its pods by: never to be changed, for a selector cannot be. dict "root" "component" */}}
+{{- define "realtime.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "realtime.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- with .component }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* Of pods: without the chart's version, which alone should restart nobody. dict "root" "component" ["own"] */}}
+{{- define "realtime.podLabels" -}}
+{{- $ours := include "realtime.selectorLabels" . | fromYaml -}}
+{{- $version := .root.Values.image.tag | default .root.Chart.AppVersion | trunc 63 | trimSuffix "-" -}}
+{{- $_ := set $ours "app.kubernetes.io/version" $version -}}
+{{- merge $ours (.own | default dict) .root.Values.commonLabels | toYaml -}}
+{{- end -}}
+
+{{/* Of all else. dict "root" "component" ["own": more labels, which replace none of ours] */}}
+{{- define "realtime.labels" -}}
+{{- $ours := include "realtime.podLabels" . | fromYaml -}}
+{{- $_ := set $ours "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- $chart := printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" -}}
+{{- $_ := set $ours "helm.sh/chart" $chart -}}
+{{- toYaml $ours -}}
+{{- end -}}
+
+{{/* `annotations:` with the common ones and `own`, or nothing. dict "root" "own" */}}
+{{- define "realtime.annotations" -}}
+{{- with merge dict (.own | default dict) .root.Values.commonAnnotations -}}
+annotations:
+  {{- range $key, $value := . }}
+  {{ $key }}: {{ $value | quote }}
+  {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{- define "realtime.image" -}}
+{{- $image := .Values.image -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $image.repository $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $image.repository ($image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "realtime.serviceAccountName" -}}
+{{- $account := .Values.serviceAccount -}}
+{{- if $account.create -}}
+{{- $account.name | default (include "realtime.fullname" .) -}}
+{{- else -}}
+{{- $account.name | default "default" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret that this chart makes, of what is given as a plain value. */}}
+{{- define "realtime.secretName" -}}
+{{- include "realtime.fullname" . -}}
+{{- end -}}
+
+{{- define "realtime.port" -}}
+{{- dig "http" "port" 3009 .Values.settings | int -}}
+{{- end -}}
+
+{{- define "realtime.httpScheme" -}}
+{{- ternary "HTTPS" "HTTP" (not (empty .Values.http.tls.existingSecret.name)) -}}
+{{- end -}}
+
+{{/* gateway, and intake if it has pods of its own: JSON, name -> its values; what intake does not set is gateway's. */}}
+{{- define "realtime.workloads" -}}
+{{- $workloads := dict "gateway" .Values.gateway -}}
+{{- if .Values.intake.enabled -}}
+  {{- $intake := deepCopy .Values.gateway -}}
+  {{- range $key, $value := omit .Values.intake "enabled" -}}
+    {{- if not (kindIs "invalid" $value) -}}
+      {{- $_ := set $intake $key $value -}}
+    {{- end -}}
+  {{- end -}}
+  {{- $_ := set $workloads "intake" $intake -}}
+{{- end -}}
+{{- toJson $workloads -}}
+{{- end -}}
+
+{{/* dict "root" "component" */}}
+{{- define "realtime.workloadName" -}}
+{{- include "realtime.fullname" .root }}{{ if eq .component "intake" }}-intake{{ end -}}
+{{- end -}}
+
+{{/* Of the throw-away Kafka and Redis; see templates/try/. */}}
+{{- define "realtime.tryEnvironment" -}}{{- end -}}
+{{- define "realtime.tryAuthSecretName" -}}{{- end -}}
