@@ -1,6 +1,13 @@
 """Settings, read once at start from the environment, and handed out section by section."""
 
-from realtime.settings.clients import AuthSettings, DrainSettings, HttpSettings, LimitSettings, SocketSettings
+from realtime.settings.clients import (
+    AuthSettings,
+    DrainSettings,
+    HttpSettings,
+    LimitSettings,
+    SocketSettings,
+    Transport,
+)
 from realtime.settings.environment import Sections, load_kafka_settings, load_sections, load_settings
 from realtime.settings.kafka import KafkaSettings, TopicSettings
 from realtime.settings.recovery import HistorySettings, OfflineSettings, PresenceSettings, RecoverySettings
@@ -42,6 +49,7 @@ __all__ = [
     "TopicSettings",
     "Topology",
     "TracingSettings",
+    "Transport",
     "load_kafka_settings",
     "load_sections",
     "load_settings",

@@ -1,10 +1,20 @@
 """How clients come in, what they may do, and how they are moved."""
 
 import re
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
 from realtime.settings.section import Section, split_at_commas
@@ -78,9 +88,32 @@ class AuthSettings(Section):
         return self
 
 
+class Transport(StrEnum):
+    """What Engine.IO runs over."""
+
+    POLLING = "polling"
+    WEBSOCKET = "websocket"
+
+
+def _some_transport(transports: frozenset[Transport]) -> frozenset[Transport]:
+    if not transports:
+        raise ValueError("clients need at least one transport")
+    return transports
+
+
+Transports = Annotated[
+    frozenset[Transport], NoDecode, BeforeValidator(split_at_commas), AfterValidator(_some_transport)
+]
+
+
 class SocketSettings(Section):
     """How sockets behave."""
 
+    transports: Transports = Field(
+        frozenset(Transport),
+        description="What clients may come by: `polling`, `websocket`, or both, separated by a comma. `websocket` alone"
+        ' needs no sticky load balancer; a client that polls is refused, and must be told `transports: ["websocket"]`.',
+    )
     ping_interval_seconds: PositiveFloat = Field(25.0, description="Time between two Engine.IO pings.")
     ping_timeout_seconds: PositiveFloat = Field(
         20.0, description="A client that does not answer a ping this long is gone."

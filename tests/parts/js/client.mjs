@@ -22,9 +22,11 @@ socket.io.on("open", () => socket.io.engine.once("upgrade", (transport) => say("
 socket.on("connect", () => {
   say("connect", socket.io.engine.transport.name, [], { sid: socket.id, recovered: socket.recovered ?? false });
 });
-// A refusal by the server has data; a failure to reach it at all has a description instead.
-socket.on("connect_error", ({ message, data, description }) => {
-  say("connect_error", message, [data ?? String(description?.message ?? description ?? "")]);
+// A refusal by the server has data; a failure to reach it at all has a description instead, and what was answered to a
+// poll is in its context.
+socket.on("connect_error", ({ message, data, description, context }) => {
+  const answered = context?.responseText;
+  say("connect_error", message, [data ?? String(description?.message ?? description ?? ""), ...(answered ? [answered] : [])]);
 });
 socket.on("disconnect", (reason) => say("disconnect", reason));
 socket.onAny((name, ...args) => {

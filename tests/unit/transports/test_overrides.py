@@ -19,7 +19,7 @@ import socketio.async_manager
 import socketio.base_manager
 import socketio.base_server
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from realtime.transports.engineio.http import _EngineHttpProtocol
 from realtime.transports.socketio.local import LocalManager
@@ -95,7 +95,8 @@ FINGERPRINTS: dict[Callable[..., Any], tuple[str, str]] = {
     Packet.add_attachment: ("01e024038f3d", "It calls reconstruct_binary()."),
     HttpToolsProtocol.__init__: ("4f0899941034", "We let go of what it keeps."),
     HttpToolsProtocol._should_upgrade: ("8fcad1ab8e09", "It decides which requests come to us."),
-    HttpToolsProtocol.on_headers_complete: ("1ea8589acfad", "It leaves upgrades alone."),
+    HttpToolsProtocol.on_headers_complete: ("1ea8589acfad", "It leaves upgrades alone, and makes the cycle."),
+    RequestResponseCycle.send: ("abdd8601b326", "It writes an answer's head, and then its body."),
 }
 
 

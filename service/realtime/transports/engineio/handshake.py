@@ -88,10 +88,12 @@ def read_query(query_string: bytes) -> Query:
     )
 
 
-def check_query(query: Query, method: str) -> None:
-    """Raises `Refused` for what no session can come of."""
+def check_query(query: Query, method: str, transports: Collection[str]) -> None:
+    """Raises `Refused` for what no session can come of; `transports` are those that are served."""
     if query.transport not in {POLLING, WEBSOCKET}:
         raise Refused(Problem.UNKNOWN_TRANSPORT)
+    if query.transport not in transports:
+        raise Refused(Problem.UNKNOWN_TRANSPORT, f"only {', '.join(transports)} is served here")
     if query.is_jsonp:
         raise Refused(Problem.BAD_REQUEST, "JSONP is not served here")
     if query.sid is None:

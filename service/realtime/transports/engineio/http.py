@@ -36,6 +36,7 @@ MAX_HEAD_BYTES: Final = 65_536
 MAX_HEADERS: Final = 100
 # Requests that wait behind one that is being served, on the same connection.
 MAX_PIPELINED: Final = 100
+_CONTINUE: Final = b"HTTP/1.1 100 "
 
 
 def http_protocol(engine: Engine) -> type[HttpToolsProtocol]:
@@ -119,7 +120,13 @@ class _EngineHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= MAX_PIPELINED:
             self._stop(Problem.TOO_MANY_AT_ONCE)
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before and self.scope["method"] != "HEAD" and self._is_ours(self.scope["path"]):
+            self.cycle.transport = _WholeAnswer(self.transport)  # type: ignore[assignment]
+
+    def _is_ours(self, path: str) -> bool:
+        return f"{path}/".startswith(self.engine.path)
 
     def _stop(self, problem: Problem) -> None:
         self._problem = problem
@@ -153,7 +160,7 @@ class _EngineHttpProtocol(HttpToolsProtocol):
             self._refuse(Refused(Problem.BAD_REQUEST, "the URL cannot be read"))
             return
         path = (url.path or b"").decode("latin-1")
-        if not f"{path}/".startswith(self.engine.path):
+        if not self._is_ours(path):
             super().handle_websocket_upgrade()
             return
         try:
@@ -166,7 +173,7 @@ class _EngineHttpProtocol(HttpToolsProtocol):
             raise Refused(Problem.BAD_REQUEST, "an earlier request on this connection is not answered yet")
         method, headers, engine = self.scope["method"], dict(self.scope["headers"]), self.engine
         query = read_query(query_string)
-        check_query(query, method)
+        check_query(query, method, engine.settings.transports)
         if query.transport != WEBSOCKET:
             raise Refused(Problem.BAD_REQUEST, "a websocket is asked for with transport=websocket")
         check_origin(headers, self.scope["scheme"], engine.http.cors_origins)
@@ -237,3 +244,30 @@ class _EngineHttpProtocol(HttpToolsProtocol):
         ]
         self.transport.write(b"".join(lines))
         self.transport.close()
+
+
+class _WholeAnswer:
+    """What uvicorn writes a polling request's answer to: the head waits for the body, and both leave together.
+
+    As from Node's server. python-engineio's client closes its session before it reads why it was refused, and so is
+    told only what came with the head.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        if data.startswith(_CONTINUE):
+            self._transport.write(data)
+        elif self._head is None:
+            self._head = data
+        else:
+            self._transport.write(self._head + data)
+            self._head = b""
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()

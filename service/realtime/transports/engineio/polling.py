@@ -15,6 +15,7 @@ from realtime.transports.engineio.exchange import Exchange, PollOverlap
 from realtime.transports.engineio.frames import ProtocolViolation
 from realtime.transports.engineio.handshake import (
     POLLING,
+    WEBSOCKET,
     Headers,
     Problem,
     Refused,
@@ -62,7 +63,7 @@ class PollingApp:
         if method == "OPTIONS":
             return b""
         query = read_query(scope["query_string"])
-        check_query(query, method)
+        check_query(query, method, self._engine.settings.transports)
         if query.transport != POLLING:
             raise Refused(Problem.BAD_REQUEST, "a websocket begins with an upgrade")
         if query.sid is None:
@@ -71,7 +72,8 @@ class PollingApp:
                 await _until(turn, receive)
             environ = environ_of(scope, scope["path"], scope["query_string"])
             connection = self._engine.open(environ, time.monotonic() - asked_at)
-            return encode_payload([self._engine.open_packet(connection, ["websocket"])])
+            upgrades = [WEBSOCKET] if WEBSOCKET in self._engine.settings.transports else []
+            return encode_payload([self._engine.open_packet(connection, upgrades)])
         connection = self._engine.find(query.sid)
         exchange = connection.exchange
         if exchange is None:
