@@ -106,7 +106,3 @@ annotations:
 {{- define "realtime.workloadName" -}}
 {{- include "realtime.fullname" .root }}{{ if eq .component "intake" }}-intake{{ end -}}
 {{- end -}}
-
-{{/* Of the throw-away Kafka and Redis; see templates/try/. */}}
-{{- define "realtime.tryEnvironment" -}}{{- end -}}
-{{- define "realtime.tryAuthSecretName" -}}{{- end -}}
