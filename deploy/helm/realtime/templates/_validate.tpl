@@ -2,6 +2,7 @@
 
 {{- define "realtime.validate" -}}
 {{- include "realtime.validate.auth" . -}}
+{{- include "realtime.validate.ingress" . -}}
 {{- include "realtime.validate.try" . -}}
 {{- /* One line for each section, whose owner defines it beside its templates. */ -}}
 {{- end -}}
