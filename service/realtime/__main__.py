@@ -30,6 +30,7 @@ cli.add_typer(dead_letters, name="dead-letters")
 def serve() -> None:
     """Run one pod; settings come from REALTIME_* environment variables."""
     from realtime.app import Pod
+    from realtime.server import raise_descriptor_limit
     from realtime.settings import load_settings, secrets_of
     from realtime.telemetry.logging import configure_logging
     from realtime.telemetry.start_reports import start_reports
@@ -42,6 +43,7 @@ def serve() -> None:
         pod = Pod(settings)
     except ConfigurationError as error:
         _refuse_to_start(error)
+    raise_descriptor_limit()
     try:
         uvloop.run(pod.run())
     except Exception:
@@ -107,7 +109,9 @@ def doctor(
 ) -> None:
     """Look at settings, Kafka, Redis, tokens, clocks and this machine; say what to mend, and exit 1 if it must be."""
     from realtime.doctor.commands import run_doctor
+    from realtime.server import raise_descriptor_limit
 
+    raise_descriptor_limit()  # as a pod does
     raise SystemExit(run_doctor(as_document=as_json))
 
 

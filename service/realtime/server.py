@@ -1,8 +1,10 @@
 """uvicorn, leaving in order: the pod drains before any socket is closed."""
 
 import asyncio
+import contextlib
 import gc
 import os
+import resource
 import socket
 from collections.abc import Awaitable, Callable
 from types import FrameType
@@ -57,6 +59,17 @@ class DrainingServer(uvicorn.Server):
         """Drain, then close."""
         await self._drain()
         await super().shutdown(sockets)
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process have as many descriptors as it may: each connection is one.
+
+    Containers begin with what their runtime was begun with, for some 1,024 of half a million that are allowed.
+    """
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Where none is told, as on macOS, the system has one all the same.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
 
 
 def settle_memory() -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import resource
 import signal
 from typing import Any
 
 import pytest
 import uvicorn
 
-from realtime.server import make_server
+from realtime.server import make_server, raise_descriptor_limit
 from realtime.settings import HttpSettings
 
 
@@ -57,3 +58,13 @@ def test_there_is_no_server_header() -> None:
     config = make_server(app, HttpSettings(port=8_080, host="127.0.0.1"), nothing).config
     assert config.server_header is False
     assert (config.host, config.port) == ("127.0.0.1", 8_080)
+
+
+def test_a_pod_takes_as_many_descriptors_as_it_may_have() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
+    try:
+        raise_descriptor_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

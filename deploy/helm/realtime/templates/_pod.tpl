@@ -123,7 +123,7 @@ env:
     valueFrom:
       fieldRef:
         fieldPath: metadata.name
-  {{- if $root.Values.intake.enabled }}
+  {{- if and $root.Values.intake.enabled (has .component (list "gateway" "intake")) }}
   - name: REALTIME_ROLES
     value: {{ ternary "intake" "sockets" (eq .component "intake") }}
   {{- end }}

@@ -20,16 +20,21 @@ A number is written as JSON writes it: Helm reads numbers as floats, and would p
 {{- end -}}
 {{- end -}}
 
-{{/* Whether an environment variable is given by hand. dict "root" "name"; prints "true" or nothing */}}
-{{- define "realtime.givenByHand" -}}
+{{/* Whether a variable stands in gateway.extraEnv. dict "root" "name"; prints "true" or nothing */}}
+{{- define "realtime.setInExtraEnv" -}}
 {{- $name := .name -}}
 {{- range .root.Values.gateway.extraEnv -}}{{- if eq .name $name -}}true{{- end -}}{{- end -}}
+{{- end -}}
+
+{{/* Whether a variable is, or may be, given by hand: what is in extraEnvFrom no chart knows. Likewise. */}}
+{{- define "realtime.givenByHand" -}}
+{{- include "realtime.setInExtraEnv" . -}}
 {{- if .root.Values.gateway.extraEnvFrom -}}true{{- end -}}
 {{- end -}}
 
 {{/*
-What comes out of Secrets, as JSON: a list of {variable, secret, key, value}. With a value, it stands in the Secret that
-this chart makes; without, somebody else made it.
+What comes out of Secrets, as JSON: a list of {variable, secret, key, path, value}. `path` is who says so. With a value
+it stands in the Secret that this chart makes; without, somebody else made it.
 */}}
 {{- define "realtime.secrets" -}}
 {{- $own := include "realtime.secretName" . -}}
@@ -44,18 +49,18 @@ this chart makes; without, somebody else made it.
   {{- end -}}
 {{- end -}}
 {{- range list
-    (list "REALTIME_AUTH__SECRET" "auth-secret" $auth.secret)
-    (list "REALTIME_AUTH__PUBLIC_KEY" "auth-public-key" $auth.publicKey)
-    (list "REALTIME_KAFKA__SASL_USERNAME" "kafka-username" $kafka.username)
-    (list "REALTIME_KAFKA__SASL_PASSWORD" "kafka-password" $kafka.password)
-    (list "REALTIME_REDIS__URL" "redis-url" .Values.redis.url)
-    (list "REALTIME_REDIS__SENTINEL_USERNAME" "sentinel-username" $sentinel.username)
-    (list "REALTIME_REDIS__SENTINEL_PASSWORD" "sentinel-password" $sentinel.password)
-    (list "REALTIME_TRACING__HEADERS" "tracing-headers" .Values.tracing.headers)
-    (list "REALTIME_SENTRY__DSN" "sentry-dsn" .Values.sentry.dsn)
+    (list "REALTIME_AUTH__SECRET" "auth-secret" $auth.secret "auth.secret")
+    (list "REALTIME_AUTH__PUBLIC_KEY" "auth-public-key" $auth.publicKey "auth.publicKey")
+    (list "REALTIME_KAFKA__SASL_USERNAME" "kafka-username" $kafka.username "kafka.sasl.username")
+    (list "REALTIME_KAFKA__SASL_PASSWORD" "kafka-password" $kafka.password "kafka.sasl.password")
+    (list "REALTIME_REDIS__URL" "redis-url" .Values.redis.url "redis.url")
+    (list "REALTIME_REDIS__SENTINEL_USERNAME" "sentinel-username" $sentinel.username "redis.sentinel.username")
+    (list "REALTIME_REDIS__SENTINEL_PASSWORD" "sentinel-password" $sentinel.password "redis.sentinel.password")
+    (list "REALTIME_TRACING__HEADERS" "tracing-headers" .Values.tracing.headers "tracing.headers")
+    (list "REALTIME_SENTRY__DSN" "sentry-dsn" .Values.sentry.dsn "sentry.dsn")
 -}}
   {{- if index . 2 -}}
-    {{- $secrets = append $secrets (dict "variable" (index . 0) "secret" $own "key" (index . 1) "value" (index . 2)) -}}
+    {{- $secrets = append $secrets (dict "variable" (index . 0) "secret" $own "key" (index . 1) "value" (index . 2) "path" (index . 3)) -}}
   {{- end -}}
 {{- end -}}
 {{- range list
@@ -74,7 +79,7 @@ this chart makes; without, somebody else made it.
   {{- end -}}
 {{- end -}}
 {{- with include "realtime.tryAuthSecretName" . -}}
-  {{- $secrets = append $secrets (dict "variable" "REALTIME_AUTH__SECRET" "secret" . "key" "auth-secret" "made" true) -}}
+  {{- $secrets = append $secrets (dict "variable" "REALTIME_AUTH__SECRET" "secret" . "key" "auth-secret" "path" "try" "made" true) -}}
 {{- end -}}
 {{- toJson $secrets -}}
 {{- end -}}

@@ -1,0 +1,55 @@
+{{/* What holds for each of the two Deployments. */}}
+
+{{- define "realtime.validate.workloads" -}}
+{{- $root := . -}}
+{{- range $component, $workload := include "realtime.workloads" . | fromJson -}}
+  {{- $context := dict "root" $root "path" $component "workload" $workload -}}
+  {{- include "realtime.validate.grace" $context -}}
+  {{- include "realtime.validate.podDisruptionBudget" $context -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "realtime.validate.grace" -}}
+{{- $drain := include "realtime.drainSeconds" .root | int -}}
+{{- $needed := add $drain 60 -}}
+{{- $set := .workload.terminationGracePeriodSeconds -}}
+{{- if and (not (kindIs "invalid" $set)) (lt (int64 $set) $needed) -}}
+  {{- fail (printf "%s.terminationGracePeriodSeconds is %d, but a pod needs %d s to leave: settings.drain's settleSeconds + graceSeconds (%d) and 60. Unset it, and it is computed; or shorten the drain." .path (int64 $set) $needed $drain) -}}
+{{- end -}}
+{{- $ready := kindIs "invalid" .workload.minReadySeconds | ternary $drain .workload.minReadySeconds | int -}}
+{{- if le (int .workload.progressDeadlineSeconds) $ready -}}
+  {{- fail (printf "%s.progressDeadlineSeconds is %d, but a pod must be ready for %d s before it counts (%s.minReadySeconds): every rollout would fail. Set it to %d or more." .path (int .workload.progressDeadlineSeconds) $ready .path (add $ready 300)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A budget under which no pod may ever be taken: a node's drain would wait forever. */}}
+{{- define "realtime.validate.podDisruptionBudget" -}}
+{{- $budget := .workload.podDisruptionBudget -}}
+{{- if $budget.enabled -}}
+  {{- $path := printf "%s.podDisruptionBudget" .path -}}
+  {{- $max := $budget.maxUnavailable -}}
+  {{- $min := $budget.minAvailable -}}
+  {{- $pods := .workload.replicas -}}
+  {{- $named := printf "%s.replicas" .path -}}
+  {{- if .workload.autoscaling.enabled -}}
+    {{- $pods = .workload.autoscaling.minReplicas -}}
+    {{- $named = printf "%s.autoscaling.minReplicas" .path -}}
+  {{- end -}}
+  {{- if kindIs "invalid" $min -}}
+    {{- if kindIs "invalid" $max -}}
+      {{- fail (printf "%s is enabled, but has neither maxUnavailable nor minAvailable: set maxUnavailable to 1." $path) -}}
+    {{- end -}}
+    {{- if eq (toString $max | trimSuffix "%" | int) 0 -}}
+      {{- fail (printf "%s.maxUnavailable is %v: no pod may ever be taken, and a node's drain waits forever. Set it to 1 or more." $path $max) -}}
+    {{- end -}}
+  {{- else -}}
+    {{- $stay := int $min -}}
+    {{- if kindIs "string" $min -}}
+      {{- $stay = divf (mulf (trimSuffix "%" $min | float64) (float64 $pods)) 100.0 | ceil | int -}}
+    {{- end -}}
+    {{- if ge $stay (int $pods) -}}
+      {{- fail (printf "%s.minAvailable is %v, and there are %d pods (%s): none may ever be taken, and a node's drain waits forever. Set it to less, or use maxUnavailable." $path $min (int $pods) $named) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
