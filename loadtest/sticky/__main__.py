@@ -1,0 +1,110 @@
+"""The command line: `make sticky`, or with ARGS="--only haproxy,nginx"."""
+
+import asyncio
+import logging
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from bench import machine
+from parts.apache_kafka import ApacheKafka
+from parts.js_client import js_client_name
+from parts.needs import PROGRAMS, find
+from parts.redis_server import RedisServer, redis_name
+from sticky.report import Header, judge, print_table, write_results
+from sticky.stage import KINDS, NEEDED, Lived, Plan, live
+
+REPOSITORY: Final = Path(__file__).parents[2]
+RESULTS: Final = REPOSITORY / "loadtest" / "results"
+LINE_CHARACTERS: Final = 200
+HOW_TO_ASK: Final = {"haproxy": "-v", "nginx": "-v", "traefik": "version", "envoy": "--version"}
+
+
+def main(
+    only: Annotated[str, typer.Option(help=f"Some proxies, by commas: {', '.join(KINDS)}.")] = "",
+    js_clients: Annotated[int, typer.Option(min=1, help="JavaScript clients of each cell.")] = 6,
+    python_clients: Annotated[int, typer.Option(min=0, help="Python clients of each cell.")] = 2,
+    results: Annotated[Path, typer.Option(help="Where the results go.")] = RESULTS,
+) -> None:
+    """Every proxy, with stickiness and without, and every transport, through a rolling restart of three pods.
+
+    Exits 1 where something does not hold that docs/ingress.md promises.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=LINE_CHARACTERS)
+    chosen = [name for name in only.split(",") if name] or list(KINDS)
+    if unknown := set(chosen) - KINDS.keys():
+        raise SystemExit(f"no such proxy: {', '.join(unknown)}; there are {', '.join(KINDS)}")
+    absent = {name: PROGRAMS[NEEDED[name]].install for name in chosen if find(NEEDED[name]) is None}
+    for name, remedy in absent.items():
+        console.print(f"{name} is left out, for want of {NEEDED[name]}: {remedy}", markup=False)
+    there = [name for name in chosen if name not in absent]
+    if not there:
+        raise SystemExit("none of these proxies is here")
+    for library in ("aiokafka", "asyncio", "engineio.client", "socketio.client"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)  # that connections break is what is meant to be
+    machine.raise_descriptor_limit()
+    started, began, about_machine = datetime.now(UTC), time.monotonic(), machine.describe()
+    directory = Path(tempfile.mkdtemp(prefix="realtime-sticky-"))
+    try:
+        plan = Plan(there, js_clients, python_clients)
+        rows = judge(asyncio.run(_run(console, plan, directory)))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    beside = [ApacheKafka.title, redis_name(), js_client_name(), *(_version(NEEDED[name]) for name in there)]
+    header = Header(
+        date=started,
+        commit=machine.commit(REPOSITORY),
+        command=shlex.join(["make", "sticky", *([f"ARGS={shlex.join(sys.argv[1:])}"] if sys.argv[1:] else [])]),
+        seconds=time.monotonic() - began,
+        machine=about_machine,
+        versions=machine.versions() | {"beside": ", ".join(beside)},
+        absent=absent,
+    )
+    print_table(console, rows)
+    where = write_results(results, header, rows)
+    console.print(f"Results: {where.relative_to(Path.cwd()) if where.is_relative_to(Path.cwd()) else where}")
+    if not all(row.holds for row in rows if row.must_hold):
+        raise SystemExit(1)
+
+
+async def _run(console: Console, plan: Plan, directory: Path) -> Lived:
+    kafka, redis = ApacheKafka(directory / "kafka"), RedisServer(directory / "redis")
+    with console.status("Starting Kafka and Redis") as status:
+
+        def say(what: str) -> None:
+            status.update(what)
+            if not console.is_terminal:
+                console.print(what, highlight=False, markup=False)
+
+        try:
+            await asyncio.gather(kafka.start(), redis.start())
+            return await live(plan, kafka, redis, directory, say)
+        finally:
+            await asyncio.gather(kafka.kill(), redis.kill())
+
+
+def _version(program: str) -> str:
+    command: Sequence[str] = [find(program) or program, HOW_TO_ASK[program]]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    first = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    if program == "envoy":
+        return f"Envoy {first[0].split('/')[1]}"
+    if program == "traefik":
+        return f"Traefik {first[0].split()[-1]}"
+    return " ".join(first[0].removeprefix("nginx version: ").split()[:3])
+
+
+if __name__ == "__main__":
+    typer.run(main)
