@@ -209,6 +209,11 @@ PODS = {
         "gateway.podDisruptionBudget.minAvailable is 1, and there are 1 pods",
         "use maxUnavailable",
     ),
+    "ours": (
+        minimal(gateway={"extraPodSpec": {"volumes": []}}),
+        "gateway.extraPodSpec.volumes: the chart sets this itself",
+        "Use extraVolumes",
+    ),
     "no budget": (
         minimal(gateway={"podDisruptionBudget": {"maxUnavailable": None}}),
         "gateway.podDisruptionBudget is enabled, but has neither",
@@ -223,6 +228,7 @@ PODS = {
 
 NETWORK = {
     "any port": (minimal(settings={"http": {"port": 0}}), "settings.http.port is 0", "choose one"),
+    "port of root": (minimal(settings={"http": {"port": 80}}), "settings.http.port is 80", "service.port"),
     "own host": (minimal(settings={"http": {"host": "127.0.0.1"}}), "settings.http.host is 127.0.0.1", "Unset it"),
     "node port of none": (minimal(service={"nodePort": 30000}), "service.nodePort is set, but", "NodePort"),
     "no port of Kafka": (

@@ -224,3 +224,27 @@ def test_a_digest_goes_before_the_tag() -> None:
     values = minimal(image={"repository": "registry.example/realtime", "tag": "1.2.3", "digest": digest})
     assert container(gateway(values))["image"] == f"registry.example/realtime@{digest}"
     assert container(gateway(minimal(image={"tag": "1.2.3"})))["image"] == "realtime:1.2.3"
+
+
+def test_whatever_else_a_pod_may_have_can_be_given() -> None:
+    spec = pod(gateway(minimal(gateway={"extraPodSpec": {"runtimeClassName": "gvisor", "dnsPolicy": "None"}})))
+    assert spec["runtimeClassName"] == "gvisor"
+    assert spec["dnsPolicy"] == "None"
+
+
+def test_large_numbers_in_what_is_added_stay_numbers() -> None:
+    beside = {"name": "beside", "image": "beside:1", "resources": {"limits": {"memory": 20_000_000}}}
+    assert pod(gateway(minimal(gateway={"extraContainers": [beside]})))["containers"][1] == beside
+
+
+def test_a_pod_need_not_ask_for_anything() -> None:
+    assert "resources" not in container(gateway(minimal(gateway={"resources": None})))
+
+
+def test_a_priority_class_can_be_made_and_a_named_one_goes_before_it() -> None:
+    values = minimal(priorityClass={"create": True}, intake={"enabled": True, "priorityClassName": "of-others"})
+    manifests = render(values)
+    assert one(manifests, "PriorityClass")["metadata"]["name"] == "shop-realtime"
+    names = [pod(each)["priorityClassName"] for each in deployments(manifests)]
+    assert names == ["shop-realtime", "of-others"]
+    assert "priorityClassName" not in pod(gateway())

@@ -79,6 +79,13 @@ annotations:
 {{- include "realtime.fullname" . -}}
 {{- end -}}
 
+{{/* Of the whole cluster, and so with the namespace in it; nothing where none is made. */}}
+{{- define "realtime.priorityClassName" -}}
+{{- if .Values.priorityClass.create -}}
+{{- printf "%s-%s" .Release.Namespace (include "realtime.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "realtime.port" -}}
 {{- dig "http" "port" 3009 .Values.settings | int -}}
 {{- end -}}

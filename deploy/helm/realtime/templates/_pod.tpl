@@ -9,8 +9,11 @@ automountServiceAccountToken: false
 enableServiceLinks: false
 {{- include "realtime.podSecurity" $root }}
 terminationGracePeriodSeconds: {{ include "realtime.gracePeriodSeconds" . }}
-{{- with $workload.priorityClassName }}
+{{- with $workload.priorityClassName | default (include "realtime.priorityClassName" $root) }}
 priorityClassName: {{ . }}
+{{- end }}
+{{- with $workload.extraPodSpec }}
+{{ toYaml . }}
 {{- end }}
 {{- with $workload.nodeSelector }}
 nodeSelector:
@@ -40,8 +43,10 @@ containers:
         protocol: TCP
     {{- include "realtime.environment" . | nindent 4 }}
     {{- include "realtime.probes" . | nindent 4 }}
+    {{- with $workload.resources }}
     resources:
-      {{- toYaml $workload.resources | nindent 6 }}
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
     volumeMounts:
       {{- include "realtime.volumeMounts" $root | nindent 6 }}
       {{- with $workload.extraVolumeMounts }}

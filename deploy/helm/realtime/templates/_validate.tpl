@@ -168,6 +168,9 @@ do. Each section's owner defines `realtime.validate.SECTION` beside its template
 {{- if and (not (kindIs "invalid" $http.port)) (lt (int $http.port) 1) -}}
   {{- fail "settings.http.port is 0, which takes any free port: Services and probes need to know it. Unset it (3009), or choose one." -}}
 {{- end -}}
+{{- if and $http.port (lt (int $http.port) 1024) -}}
+  {{- fail (printf "settings.http.port is %d: pods have no right to ports below 1024. Leave it; clients see service.port." (int $http.port)) -}}
+{{- end -}}
 {{- if regexMatch "^(127[.]|localhost$|::1$)" ($http.host | default "") -}}
   {{- fail (printf "settings.http.host is %s: nobody outside of the pod could reach it, probes neither. Unset it." $http.host) -}}
 {{- end -}}

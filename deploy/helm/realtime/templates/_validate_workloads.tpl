@@ -6,6 +6,7 @@
   {{- $context := dict "root" $root "path" $component "workload" $workload -}}
   {{- include "realtime.validate.grace" $context -}}
   {{- include "realtime.validate.podDisruptionBudget" $context -}}
+  {{- include "realtime.validate.extraPodSpec" $context -}}
 {{- end -}}
 {{- end -}}
 
@@ -50,6 +51,15 @@
     {{- if ge $stay (int $pods) -}}
       {{- fail (printf "%s.minAvailable is %v, and there are %d pods (%s): none may ever be taken, and a node's drain waits forever. Set it to less, or use maxUnavailable." $path $min (int $pods) $named) -}}
     {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "realtime.validate.extraPodSpec" -}}
+{{- $instead := dict "containers" "extraContainers" "initContainers" "extraInitContainers" "volumes" "extraVolumes" -}}
+{{- range $key := list "serviceAccountName" "automountServiceAccountToken" "enableServiceLinks" "imagePullSecrets" "securityContext" "terminationGracePeriodSeconds" "priorityClassName" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "containers" "initContainers" "volumes" -}}
+  {{- if hasKey ($.workload.extraPodSpec | default dict) $key -}}
+    {{- fail (printf "%s.extraPodSpec.%s: the chart sets this itself. Use %s, or leave it out." $.path $key (get $instead $key | default "the value that it has in README.md")) -}}
   {{- end -}}
 {{- end -}}
 {{- end -}}
