@@ -100,6 +100,15 @@ REDIS = {
         "redis.url and redis.existingSecret.name are both set",
         "unset redis.url",
     ),
+    "nowhere for some": (
+        minimal(
+            redis={"url": ""},
+            gateway={"extraEnv": [{"name": "REALTIME_REDIS__URL", "value": "redis://x:1"}]},
+            intake={"enabled": True, "extraEnv": []},
+        ),
+        "redis: nothing says where Redis is",
+        "redis.existingSecret.name",
+    ),
     "no URL": (minimal(redis={"url": "redis:6379"}), "redis.url must begin with", "rediss://"),
     "certificates for nothing": (
         minimal(redis={"tls": {"caSecret": {"name": "ca"}}}),
@@ -280,6 +289,7 @@ def test_it_is_refused_and_what_to_do_is_said(values: dict[str, Any], begins: st
         minimal(auth={"secret": ""}, settings={"auth": {"publicKeyFile": "/keys/jwt.pem"}}),
         minimal(redis={"url": ""}, gateway={"extraEnv": [{"name": "REALTIME_REDIS__URL", "value": "redis://x:1"}]}),
         minimal(gateway={"replicas": 1}),
+        {"try": {"enabled": True}, "networkPolicy": EGRESS},
         minimal(gateway={"terminationGracePeriodSeconds": 85}),
         minimal(networkPolicy=EGRESS, redis={"url": "redis+sentinel://s1:6379,s2:6379/main/0"}),
         minimal(networkPolicy={"egress": {"enabled": True, "redis": {"ports": [6379, 26379]}}}),

@@ -5,7 +5,8 @@
 {{- $ports := .Values.networkPolicy.egress.kafka.ports -}}
 {{- if not $ports -}}
   {{- $ports = list -}}
-  {{- $servers := dig "kafka" "bootstrapServers" "" .Values.settings -}}
+  {{- $tried := include "realtime.tryEnvironment" . | fromYaml -}}
+  {{- $servers := dig "kafka" "bootstrapServers" (get $tried "REALTIME_KAFKA__BOOTSTRAP_SERVERS") .Values.settings -}}
   {{- if kindIs "slice" $servers }}{{ $servers = join "," $servers }}{{ end -}}
   {{- range splitList "," $servers -}}
     {{- with regexFind ":[0-9]+$" (trim .) -}}

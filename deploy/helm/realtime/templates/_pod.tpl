@@ -37,6 +37,8 @@ containers:
     image: {{ include "realtime.image" $root | quote }}
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
     {{- include "realtime.containerSecurity" $root | nindent 4 }}
+    # `kubectl describe pod` then tells which setting is to be mended.
+    terminationMessagePolicy: FallbackToLogsOnError
     ports:
       - name: http
         containerPort: {{ include "realtime.port" $root }}

@@ -20,16 +20,26 @@ A number is written as JSON writes it: Helm reads numbers as floats, and would p
 {{- end -}}
 {{- end -}}
 
-{{/* Whether a variable stands in gateway.extraEnv. dict "root" "name"; prints "true" or nothing */}}
+{{/* Whether a variable stands in somebody's extraEnv. dict "root" "name"; prints something or nothing */}}
 {{- define "realtime.setInExtraEnv" -}}
 {{- $name := .name -}}
-{{- range .root.Values.gateway.extraEnv -}}{{- if eq .name $name -}}true{{- end -}}{{- end -}}
+{{- range include "realtime.workloads" .root | fromJson -}}
+  {{- range .extraEnv -}}{{- if eq .name $name -}}true{{- end -}}{{- end -}}
+{{- end -}}
 {{- end -}}
 
-{{/* Whether a variable is, or may be, given by hand: what is in extraEnvFrom no chart knows. Likewise. */}}
+{{/*
+Whether all pods are, or may be, given a variable by hand: what is in extraEnvFrom no chart knows. Likewise.
+*/}}
 {{- define "realtime.givenByHand" -}}
-{{- include "realtime.setInExtraEnv" . -}}
-{{- if .root.Values.gateway.extraEnvFrom -}}true{{- end -}}
+{{- $name := .name -}}
+{{- $all := true -}}
+{{- range include "realtime.workloads" .root | fromJson -}}
+  {{- $here := not (empty .extraEnvFrom) -}}
+  {{- range .extraEnv -}}{{- $here = or $here (eq .name $name) -}}{{- end -}}
+  {{- $all = and $all $here -}}
+{{- end -}}
+{{- if $all -}}true{{- end -}}
 {{- end -}}
 
 {{/*

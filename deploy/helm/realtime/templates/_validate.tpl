@@ -25,8 +25,11 @@ do. Each section's owner defines `realtime.validate.SECTION` beside its template
 {{- if $auth.publicKey -}}{{- $ways = append $ways "auth.publicKey" -}}{{- end -}}
 {{- if $auth.existingSecret.name -}}{{- $ways = append $ways "auth.existingSecret.name" -}}{{- end -}}
 {{- if $settings.publicKeyFile -}}{{- $ways = append $ways "settings.auth.publicKeyFile" -}}{{- end -}}
+{{- $given := gt (len $ways) 0 -}}
 {{- range list "REALTIME_AUTH__SECRET" "REALTIME_AUTH__PUBLIC_KEY" "REALTIME_AUTH__PUBLIC_KEY_FILE" -}}
-  {{- if include "realtime.setInExtraEnv" (dict "root" $ "name" .) -}}{{- $ways = append $ways (printf "gateway.extraEnv %s" .) -}}{{- end -}}
+  {{- $variable := dict "root" $ "name" . -}}
+  {{- if include "realtime.setInExtraEnv" $variable -}}{{- $ways = append $ways (printf "gateway.extraEnv %s" .) -}}{{- end -}}
+  {{- if include "realtime.givenByHand" $variable -}}{{- $given = true -}}{{- end -}}
 {{- end -}}
 {{- if gt (len $ways) 1 -}}
   {{- fail (printf "%s are all set: identities are proven in one way alone. Keep one, and unset the others." (join ", " $ways)) -}}
@@ -35,7 +38,7 @@ do. Each section's owner defines `realtime.validate.SECTION` beside its template
 {{- if and $insecure (not $auth.acceptInsecureDevelopmentMode) -}}
   {{- fail "settings.auth.insecureDevelopmentMode is true: anybody who reaches a pod can then claim to be anybody. If that is meant, set auth.acceptInsecureDevelopmentMode=true, too." -}}
 {{- end -}}
-{{- if not (or $ways $insecure (include "realtime.tryAuthSecretName" .) .Values.gateway.extraEnvFrom) -}}
+{{- if not (or $given $insecure (include "realtime.tryAuthSecretName" .)) -}}
   {{- fail "auth: nothing says how identities are proven, and there is no default. Set auth.existingSecret.name and .key (a Secret that holds an HS256 secret of 32 bytes or more, or with .kind=publicKey a public key), or auth.secret, or auth.publicKey." -}}
 {{- end -}}
 {{- if and $auth.existingSecret.name (not $auth.existingSecret.key) -}}
