@@ -13,6 +13,8 @@ do. Each section's owner defines `realtime.validate.SECTION` beside its template
 {{- include "realtime.validate.http" . -}}
 {{- include "realtime.validate.networkPolicy" . -}}
 {{- include "realtime.validate.workloads" . -}}
+{{- include "realtime.validate.autoscaling" . -}}
+{{- include "realtime.validate.monitoring" . -}}
 {{- include "realtime.validate.secrets" . -}}
 {{- include "realtime.validate.upgrade" . -}}
 {{- end -}}
