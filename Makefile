@@ -8,8 +8,18 @@ ARGS ?=
 # Of the tests: one for those that start whole clusters, and one for all others. 0: one after the other, for --pdb.
 WORKERS ?= 2
 
+image_lock = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header --constraints requirements.lock --upgrade $(1)
+
+# Of `make image`: what it is called, which image with Python it is made from, for which platform (docker's words).
+IMAGE ?=
+BASE ?=
+PLATFORM ?=
+ENGINE ?=
+export IMAGE BASE PLATFORM ENGINE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill bench rolling-restart recovery-herd sticky fuzz docs dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill bench rolling-restart recovery-herd sticky fuzz image image-test docs dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +71,12 @@ recovery-herd: $(READY) ## 1,000 clients come back at once, each missed 1,000 me
 fuzz: $(READY) ## A million inputs for the parsers and whole connections; ARGS="--inputs N --seed N"
 	@cd tests && ../$(BIN)/python -m conformance.fuzz $(or $(ARGS),--inputs 1000000)
 
+image: ## Build the container image, with docker or podman; IMAGE=name:tag, BASE=, PLATFORM=linux/arm64, ENGINE=
+	@$(PYTHON) deploy/image/build.py
+
+image-test: $(READY) ## The image in real containers (podman and debootstrap, as root): see tests/containers
+	@$(BIN)/pytest -q tests/containers $(ARGS)
+
 docs: $(READY) ## Generate docs/configuration.md and docs/metrics.md from the code
 	@$(BIN)/python -m realtime docs
 
@@ -77,6 +93,9 @@ format: $(READY) ## Format the code
 lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-annotate --all-extras --group dev --group bench --upgrade pyproject.toml -o requirements.lock
+	@# What goes into the image, and what builds its wheel: the same versions, and no more than that.
+	@$(call image_lock,pyproject.toml) -o requirements.image.lock
+	@$(call image_lock,--group build) -o requirements.image-build.lock
 
 clean: ## Remove what was set up and built
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build
