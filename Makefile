@@ -19,7 +19,7 @@ ENGINE ?=
 export IMAGE BASE PLATFORM ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill bench rolling-restart recovery-herd sticky fuzz image image-test docs dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill bench rolling-restart recovery-herd sticky fuzz image image-test docs chart dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ docs: $(READY) ## Generate docs/configuration.md and docs/metrics.md from the co
 
 dashboards: $(READY) ## Generate grafana/dashboards/*.json from the code; DOCS_URL=https://...: where docs/ is served
 	@PYTHONPATH=$(CURDIR)/grafana $(BIN)/python -m realtime_dashboards write $(if $(DOCS_URL),--docs-url $(DOCS_URL))
+
+chart: $(READY) ## Generate what is generated in deploy/: the chart's schema, README and copies
+	@PYTHONPATH=$(CURDIR)/deploy $(BIN)/python -m realtime_deploy
 
 dashboards-png: $(READY) ## Draw docs/dashboards/*.png from real pods that have a bad minute
 	@DASHBOARDS_PNG=$(CURDIR)/docs/dashboards $(BIN)/pytest -q tests/dashboards/test_live.py

@@ -51,7 +51,7 @@ AUTH = {
 
 KAFKA = {
     "nowhere": (
-        minimal(settings={"kafka": {"bootstrapServers": ""}}),
+        minimal(settings=None),
         "settings.kafka.bootstrapServers is not set",
         "say where Kafka is",
     ),

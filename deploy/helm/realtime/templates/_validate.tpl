@@ -4,6 +4,7 @@ do. Each section's owner defines `realtime.validate.SECTION` beside its template
 */}}
 
 {{- define "realtime.validate" -}}
+{{- include "realtime.validate.settings" . -}}
 {{- include "realtime.validate.auth" . -}}
 {{- include "realtime.validate.ingress" . -}}
 {{- include "realtime.validate.try" . -}}

@@ -1,0 +1,1 @@
+"""What of the deployment is generated: the chart's schema and README, its copies of rules and dashboards."""

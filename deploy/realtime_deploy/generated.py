@@ -1,0 +1,41 @@
+"""All files that `make chart` writes."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from realtime_deploy.chart_readme import chart_readme
+from realtime_deploy.values_schema import values_schema
+
+ROOT: Final = Path(__file__).parents[2]
+CHART: Final = ROOT / "deploy/helm/realtime"
+
+
+def files() -> dict[Path, str]:
+    """Path -> content."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    schema = json.dumps(values_schema(), indent=2, ensure_ascii=False) + "\n"
+    return {CHART / "values.schema.json": schema, CHART / "README.md": chart_readme(values)} | _copies()
+
+
+def _copies() -> dict[Path, str]:
+    """What templates read: a chart sees its own folder alone."""
+    rules = ROOT / "deploy/prometheus/rules.yaml"
+    dashboards = sorted((ROOT / "grafana/dashboards").glob("*.json"))
+    targets = {rules: CHART / "files/rules.yaml"} | {
+        path: CHART / "files/dashboards" / path.name for path in dashboards
+    }
+    return {target: source.read_text(encoding="utf-8") for source, target in targets.items()}
+
+
+def write() -> None:
+    """Write them all; a copy of what is no more goes."""
+    written = files()
+    for path in (CHART / "files").rglob("*.*"):
+        if path.is_file() and path not in written:
+            path.unlink()
+    for path, content in written.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
