@@ -14,7 +14,7 @@ KINDS = {".md", ".py", ".json", ".yaml", ".yml", ".tpl"}
 # Not what a rule records (`realtime:...`), not a part of a path, and not a family such as `realtime_kafka_*`.
 NAMED = re.compile(r"(?<![\w:./-])realtime_[a-z0-9_]*[a-z0-9](?![\w:*]|\.[a-z])")
 # Words that look like metrics and are none; the last is what prometheus-adapter makes of one.
-OTHER_WORDS = {"realtime_dashboards", "realtime_service", "realtime_kafka_lag_records"}
+OTHER_WORDS = {"realtime_dashboards", "realtime_deploy", "realtime_service", "realtime_kafka_lag_records"}
 SELECTED = re.compile(r"\b(realtime_[a-z0-9_]+)\{([^{}]*)\}")
 LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*(?:=~|!~|!=|=)\s*[\"'\\]")
 # What a scrape adds, and what Prometheus itself has.
