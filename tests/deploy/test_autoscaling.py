@@ -111,7 +111,7 @@ def test_keda_can_ask_kafka_itself_as_the_pods_are_told_to() -> None:
         "kafkaLagRecords": 5_000,
         "keda": PROMETHEUS | {"lagFrom": "kafka", "kafkaAuthentication": {"name": "kafka"}},
     }
-    kafka = {"bootstrapServers": ["a:9092", "b:9092"], "groupId": "group-2", "securityProtocol": "SSL"}
+    kafka = {"bootstrapServers": "a:9092,b:9092", "groupId": "group-2", "securityProtocol": "SSL"}
     manifests = render(minimal(gateway={"autoscaling": autoscaling}, settings={"kafka": kafka}))
     trigger = one(manifests, "ScaledObject")["spec"]["triggers"][-1]
     assert trigger["type"] == "kafka"

@@ -26,13 +26,6 @@ def test_by_default_nothing_is_asked_of_operators_that_may_not_be_there() -> Non
     assert not kinds & {"PodMonitor", "ServiceMonitor", "PrometheusRule"}
 
 
-def test_the_chart_carries_the_rules_and_dashboards_of_the_repository() -> None:
-    """`make chart` copies them."""
-    assert (CHART / "files/rules.yaml").read_bytes() == (ROOT / "deploy/prometheus/rules.yaml").read_bytes()
-    carried = {path.name: path.read_bytes() for path in (CHART / "files/dashboards").iterdir()}
-    assert carried == {path.name: path.read_bytes() for path in (ROOT / "grafana/dashboards").iterdir()}
-
-
 def test_the_rules_are_those_of_the_repository() -> None:
     rendered = one(monitored(prometheusRule=ON), "PrometheusRule")["spec"]
     assert rendered == yaml.safe_load((ROOT / "deploy/prometheus/rules.yaml").read_text())

@@ -25,7 +25,7 @@ prices are fields at the top: write your own."""
 CORE_PRICE = "0.04"
 GIB_PRICE = "0.005"
 GIB = "1073741824"
-HPA = 'horizontalpodautoscaler=~"realtime.*"'
+HPA = 'horizontalpodautoscaler=~".*realtime.*"'
 
 
 def capacity(docs_url: str) -> Page:
