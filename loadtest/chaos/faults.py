@@ -15,7 +15,6 @@ from parts.pod import Pod
 from parts.redis_sentinel import RedisSentinel
 from parts.waiting import eventually
 
-FREEZE_SECONDS: Final = 20.0
 SLOW_SECONDS: Final = 0.15
 PATIENCE_SECONDS: Final = 60.0
 SLOW_CLIENTS_CLOSED: Final = 'realtime_disconnects_total{reason="slow client"}'
@@ -61,7 +60,11 @@ class PodKilled(Fault):
 
 
 class PodFrozen(Fault):
-    """SIGSTOP of one pod for twenty seconds: it holds partitions and sockets, and wakes as if it still did."""
+    """SIGSTOP of one pod: it holds partitions and sockets, and wakes as if it still did.
+
+    Long enough that its group, its users' presence and its clients have all given it up before (`SESSION_SECONDS`, five
+    seconds, and twice the four of a ping).
+    """
 
     name = "pod_frozen"
     promise = "1, 2: who was frozen publishes nothing twice, and tells what it missed before it goes on"
@@ -69,7 +72,7 @@ class PodFrozen(Fault):
 
     async def strike(self, stage: Stage, crowd: Crowd) -> None:
         stage.pods[0].pause()
-        await asyncio.sleep(FREEZE_SECONDS)
+        await asyncio.sleep(max(2 * self.hold_seconds, FREEZE_AT_LEAST_SECONDS))
         stage.pods[0].resume()
 
 
@@ -274,6 +277,7 @@ async def _metric(pod: Pod, name: str) -> float:
 
 # As `parts.pod.Cluster` sets it: after this long without a heartbeat a pod's partitions go to others.
 SESSION_SECONDS: Final = 6.0
+FREEZE_AT_LEAST_SECONDS: Final = 2 * SESSION_SECONDS
 FAULTS: Final[dict[str, type[Fault]]] = {
     fault.name: fault
     for fault in (

@@ -134,7 +134,7 @@ async def redis_costs(url: str) -> list[Cost]:
 
 
 async def _publishing(broker: RedisBroker, operator: Redis) -> Cost:
-    published = _published()
+    published = published_by_corpus()
     records = BATCHES_A_ROUND * BATCH_RECORDS
     costs = []
     position = 0
@@ -157,7 +157,7 @@ async def _publishing(broker: RedisBroker, operator: Redis) -> Cost:
 
 
 async def _receiving(broker: RedisBroker, url: str) -> Cost:
-    said = [publication for of_it in _published() for publication in of_it]
+    said = [publication for of_it in published_by_corpus() for publication in of_it]
     ears = _Ears()
     channel = Keys(PREFIX).room
     costs = []
@@ -176,7 +176,7 @@ async def _receiving(broker: RedisBroker, url: str) -> Cost:
             await ears.have_heard_all.wait()
             costs.append((time.thread_time() - cpu) / len(packed) * 1e6)
             await sending
-    messages_a_record = len(said) / len(_published())
+    messages_a_record = len(said) / len(published_by_corpus())
     return Cost("receive", min(costs) * messages_a_record)
 
 
@@ -220,7 +220,8 @@ def _send(url: str, commands: bytes) -> None:
             pass
 
 
-def _published() -> list[list[Publication]]:
+def published_by_corpus() -> list[list[Publication]]:
+    """Make what each record of the corpus comes to, ready to publish."""
     decoder, router = make_decoder(), Router(low_stock_threshold=10)
     events = [decoder.decode(record) for record in order_records()]
     return [Publisher.prepare(event, router.route(event)) for event in events]

@@ -29,6 +29,10 @@ cli.add_typer(dead_letters, name="dead-letters")
 @cli.command()
 def serve() -> None:
     """Run one pod; settings come from REALTIME_* environment variables."""
+    from realtime.transports.socketio.no_clients import load_without_clients
+
+    load_without_clients()
+
     from realtime.app import Pod
     from realtime.server import raise_descriptor_limit
     from realtime.settings import load_settings, secrets_of

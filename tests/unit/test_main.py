@@ -1,5 +1,7 @@
 """The command line, as far as it can be judged without starting anything."""
 
+import subprocess
+import sys
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -45,6 +47,16 @@ def test_a_pod_that_fails_says_so_in_its_log_and_not_to_python(
     assert run.exit_code == 1
     assert "the words" not in run.output
     assert [(line["event"], line["log_level"]) for line in logs] == [("pod_failed", "critical")]
+
+
+def test_a_pod_does_not_load_what_only_clients_are_made_of() -> None:
+    said = (
+        "import sys; from realtime.transports.socketio import no_clients; no_clients.load_without_clients();"
+        "import realtime.app; print([name for name in no_clients.UNNEEDED if name in sys.modules]);"
+        "import requests, aiohttp; print('whoever wants them has them')"
+    )
+    run = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=False)
+    assert (run.stdout, run.stderr) == ("[]\nwhoever wants them has them\n", "")
 
 
 def test_without_a_command_the_commands_are_told() -> None:
