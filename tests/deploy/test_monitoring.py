@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from parts.helm import CHART, RenderFailed, render
+from parts.helm import RenderFailed, render
 from parts.helm_values import minimal
 from parts.manifests import Manifest, one
 
