@@ -46,6 +46,7 @@ OFFSET: Final = 1_795_428_000_123_456
 THINGS: Final = 5_000  # of each kind, of which one is then the mean
 LONG_ROOMS: Final = 20
 PODS_THAT_SUBSCRIBE: Final = 2
+TOLD_AT_ONCE: Final = 500
 NODE_BYTES: Final = (1_024, 512)
 BATCHES: Final = (1, 10, 100, 500)
 RECORDS_A_BATCH_SIZE: Final = 5_000
@@ -88,7 +89,8 @@ class Measured:
         memory, cpu_us = await self.memory(), await self.cpu_us()
         await write()
         cpu_us = await self.cpu_us() - cpu_us
-        self.rows.append(Row(what, (await self.memory() - memory) / count, "bytes"))
+        if what:
+            self.rows.append(Row(what, (await self.memory() - memory) / count, "bytes"))
         if cpu:
             self.rows.append(Row(cpu, cpu_us / count, "us"))
 
@@ -148,13 +150,19 @@ async def sessions(measured: Measured) -> None:
         measured.client, keys, PresenceSettings(), measured.history, "pod-0", lambda: place, Metrics()
     )
 
+    made = []
+    for number in range(THINGS):
+        user, session = f"user-{number:06}", uuid4().hex[:20]
+        rooms = {f"user:{user}": place, f"orders:{user}": place}
+        made.append((uuid4().hex, ResumableSession(user_id=user, session_id=session, rooms=rooms, heard=(place,))))
+
     async def keep() -> None:
-        for number in range(THINGS):
-            user, session = f"user-{number:06}", uuid4().hex[:20]
-            rooms = {f"user:{user}": place, f"orders:{user}": place}
-            await kept.keep(
-                uuid4().hex, ResumableSession(user_id=user, session_id=session, rooms=rooms, heard=(place,))
-            )
+        for one in made:
+            await kept.keep(*one)
+
+    async def keep_again() -> None:
+        for start in range(0, THINGS, TOLD_AT_ONCE):
+            await asyncio.gather(*(kept.keep(*one) for one in made[start : start + TOLD_AT_ONCE]))
 
     devices = [f"{number:06}" + uuid4().hex[:14] for number in range(THINGS)]
 
@@ -176,9 +184,12 @@ async def sessions(measured: Measured) -> None:
     tasks = [asyncio.create_task(part.run()) for part in (kept, presence)]
     try:
         await measured.empty()
-        await measured.each("a session that can be resumed, with two rooms", THINGS, keep, cpu="keeping a session")
+        await measured.each(
+            "a session that can be resumed, with two rooms", THINGS, keep, cpu="keeping a session, one a call"
+        )
+        await measured.each("", THINGS, keep_again, cpu=f"keeping a session again, {TOLD_AT_ONCE} a call")
         await measured.empty()
-        await measured.each("a user with one device", THINGS, arrive, cpu="a device's arrival")
+        await measured.each("a user with one device", THINGS, arrive, cpu="a device's arrival, one a call")
         before = await measured.memory()
         await leave()
         gone = (await measured.memory() - before) / THINGS
