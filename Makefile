@@ -19,7 +19,7 @@ ENGINE ?=
 export IMAGE BASE PLATFORM ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill bench rolling-restart recovery-herd sticky fuzz image image-test docs chart dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd sticky fuzz image image-test docs chart dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,20 @@ sticky: $(READY) ## Real proxies, sticky and not, polling and websocket, over th
 recovery-herd: $(READY) ## 1,000 clients come back at once, each missed 1,000 messages; ARGS="--clients 500 --concurrent 4"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m recovery_herd $(ARGS)
 
+LOAD := .venv-load
+$(LOAD)/.ready: requirements.load.lock
+	@echo "Setting up $(LOAD) ..."
+	@$(PYTHON) -m venv $(LOAD)
+	@$(LOAD)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.load.lock
+	@touch $@
+
+swarm: $(LOAD)/.ready ## Locust, thousands of people on sockets: docs/load.md; ARGS="--headless --host https://... --users 1000"
+	@PYTHONPATH=$(CURDIR)/loadtest $(LOAD)/bin/python -m swarm $(ARGS)
+
+swarm-image: ## The same as an image, for deploy/k8s/loadtest; BASE=...: of Python, by another name
+	@$$(command -v docker || command -v podman) build $(if $(BASE),--build-arg BASE=$(BASE)) \
+		-f loadtest/swarm/Dockerfile -t realtime-loadtest:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
+
 fuzz: $(READY) ## A million inputs for the parsers and whole connections; ARGS="--inputs N --seed N"
 	@cd tests && ../$(BIN)/python -m conformance.fuzz $(or $(ARGS),--inputs 1000000)
 
@@ -99,6 +113,8 @@ lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
 	@# What goes into the image, and what builds its wheel: the same versions, and no more than that.
 	@$(call image_lock,pyproject.toml) -o requirements.image.lock
 	@$(call image_lock,--group build) -o requirements.image-build.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-annotate --group load --upgrade -o requirements.load.lock
 
 clean: ## Remove what was set up and built
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build
+	rm -rf $(VENV) $(LOAD) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build

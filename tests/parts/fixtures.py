@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from parts import apache_kafka, js_client
+from parts import apache_kafka, js_client, swarm
 from parts.apache_kafka import ApacheKafka
 from parts.clients import Client
 from parts.embedded_kafka import EmbeddedKafka
@@ -41,6 +41,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             apache_kafka.distribution()
         if "connect" in wanted and find("npm"):
             js_client.installation()
+        if any(item.path.stem == "test_swarm" for item in session.items):
+            swarm.installation()
 
 
 def _scope_of_kafka(fixture_name: str, config: pytest.Config) -> Literal["session", "module"]:

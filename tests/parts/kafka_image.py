@@ -5,11 +5,14 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from aiokafka import AIOKafkaConsumer
+
 from parts.apache_kafka import JVM_OPTIONS, VERSION, distribution
 from parts.child import Child
 from parts.kafka import answers
 from parts.needs import need
 from parts.ports import free_port
+from parts.waiting import eventually
 
 CLUSTER_ID = "5L6g3nShT-eMCtK--X86sw"
 
@@ -61,6 +64,16 @@ class KafkaOfImage(Child):
 
     async def is_ready(self) -> bool:
         return await answers(self.bootstrap_servers)
+
+    async def partitions_of(self, topic: str) -> int:
+        """Ask as a pod does that wants to read it; how many there are once it exists."""
+        consumer = AIOKafkaConsumer(topic, bootstrap_servers=self.bootstrap_servers)
+        await consumer.start()
+        try:
+            found = await eventually(lambda: consumer.partitions_for_topic(topic), 30, f"{topic} exists")
+        finally:
+            await consumer.stop()
+        return len(found)
 
     def _all_variables(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}

@@ -1,0 +1,67 @@
+"""Locust with our people, in an environment of its own: its plugin for pytest, and gevent, must not come near the tests."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from parts.cache import made_once
+
+ROOT = Path(__file__).parents[2]
+LOCK = ROOT / "requirements.load.lock"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run of Locust that has ended."""
+
+    code: int
+    output: str
+
+
+def installation() -> Path:
+    """Return the cached environment of this lock; make it if need be."""
+    version = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+    return made_once(f"swarm-{sys.version_info.major}.{sys.version_info.minor}-{version}", _install)
+
+
+def _install(directory: Path) -> None:
+    # Not a virtual environment: it would know where it was made, and is moved.
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    done = subprocess.run(
+        [*command, "--target", str(directory / "packages"), "-r", str(LOCK)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def run(*arguments: str, timeout_seconds: float = 90.0, settings: Mapping[str, str] | None = None) -> Ran:
+    """Run `python -m swarm` until it ends by itself."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    path = f"{ROOT / 'loadtest'}:{installation() / 'packages'}"
+    # -S: without the packages of the tests.
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-S", "-m", "swarm", *arguments),
+        env={**kept, "PYTHONPATH": path, **(settings or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            output, _ = await process.communicate()
+    finally:
+        # Its workers, too, wherever they are.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+    return Ran(process.returncode or 0, output.decode(errors="replace"))
