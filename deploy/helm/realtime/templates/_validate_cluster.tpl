@@ -25,23 +25,27 @@ keeps its releases in them.
 
 {{/*
 Pods that divide rooms differently, or look for them under another prefix, do not hear each other: such a change needs
-all pods stopped, and a rolling upgrade has both kinds at once.
+all pods stopped, and a rolling upgrade has both kinds at once. Deleted and not scaled to 0, since Helm 4 would not take
+the number of pods back from whoever scaled them.
 */}}
 {{- define "realtime.validate.upgrade" -}}
-{{- $root := . -}}
 {{- $name := include "realtime.fullname" . -}}
-{{- $live := lookup "v1" "ConfigMap" .Release.Namespace $name -}}
+{{- $namespace := .Release.Namespace -}}
+{{- $live := lookup "v1" "ConfigMap" $namespace $name -}}
 {{- if $live -}}
+  {{- $running := list -}}
   {{- $pods := 0 -}}
   {{- range list $name (printf "%s-intake" $name) -}}
-    {{- $pods = add $pods (dig "status" "replicas" 0 (lookup "apps/v1" "Deployment" $root.Release.Namespace .) | int) -}}
+    {{- $here := dig "status" "replicas" 0 (lookup "apps/v1" "Deployment" $namespace .) | int -}}
+    {{- if $here -}}{{- $running = append $running . -}}{{- end -}}
+    {{- $pods = add $pods $here -}}
   {{- end -}}
   {{- $next := include "realtime.configMapData" . | fromYaml -}}
   {{- range list (list "REALTIME_REDIS__SHARDS" "1" "settings.redis.shards") (list "REALTIME_REDIS__KEY_PREFIX" "realtime" "settings.redis.keyPrefix") -}}
     {{- $was := get ($live.data | default dict) (index . 0) | default (index . 1) -}}
     {{- $will := get $next (index . 0) | default (index . 1) -}}
     {{- if and (ne $was $will) (gt (int $pods) 0) -}}
-      {{- fail (printf "%s would change from %s to %s while %d pods run, and pods of both kinds do not hear each other. Stop all of them first: kubectl -n %s scale deployment -l app.kubernetes.io/instance=%s,app.kubernetes.io/name=%s --replicas=0 (delete autoscalers before), wait until they are gone, and upgrade then; see docs/redis.md." (index . 2) $was $will (int $pods) $root.Release.Namespace $root.Release.Name (include "realtime.name" $root)) -}}
+      {{- fail (printf "%s would change from %s to %s while %d pods run, and pods of both kinds do not hear each other. Stop all of them first; they leave in order, and the upgrade makes them anew: kubectl -n %s delete deployment %s --cascade=foreground. See docs/redis.md." (index . 2) $was $will (int $pods) $namespace (join " " $running)) -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}
