@@ -225,6 +225,12 @@ def test_what_could_not_work_is_refused_and_says_what_to_set(values: dict[str, A
         render(minimal(**values))
 
 
+@pytest.mark.parametrize("replicas", [None, 3, 5])
+def test_replicas_that_say_the_same_or_nothing_are_no_contradiction(replicas: int | None) -> None:
+    manifests = render(minimal(gateway={"replicas": replicas, "autoscaling": ON | {"minReplicas": 5}}))
+    assert "replicas" not in one(manifests, "Deployment")["spec"]
+
+
 def test_the_defaults_of_both_roles_render_once_enabled() -> None:
     manifests = render(minimal(gateway={"autoscaling": ON}, intake={"enabled": True, "autoscaling": ON}))
     scalers = {each["metadata"]["name"]: each for each in manifests if each["kind"] == "HorizontalPodAutoscaler"}

@@ -24,9 +24,9 @@
 {{- if gt $min $max -}}
   {{- fail (printf "%s.minReplicas is %d, more than maxReplicas, %d: raise maxReplicas, or lower minReplicas." .path $min $max) -}}
 {{- end -}}
-{{- /* values.yaml's own number, which nobody has set, says nothing. */ -}}
+{{- /* values.yaml's own number, which nobody has set, says nothing; 0 is none, as --set gateway.replicas=null leaves it. */ -}}
 {{- $replicas := int .workload.replicas -}}
-{{- if not (has $replicas (list $min (ternary 2 3 (eq .component "intake")))) -}}
+{{- if not (has $replicas (list 0 $min (ternary 2 3 (eq .component "intake")))) -}}
   {{- fail (printf "%s.replicas is %d, but %s.enabled is true, and the autoscaler decides how many there are: unset %s.replicas, and set %s.minReplicas and maxReplicas." .component $replicas .path .component .path) -}}
 {{- end -}}
 {{- $drain := include "realtime.drainSeconds" .root | int -}}
