@@ -89,6 +89,9 @@ LEASE_SECONDS: Final = 6.0
 # Then the server has forgotten the session, not what was published: what came to the user is told all the same.
 SESSION_LOST: Final = "unknown_session"
 USER_STREAM: Final = "notification"
+# Of the messages that were heard. Where Redis loses all, which excuses most, it is a thirtieth in a full run; a server
+# that tells everybody that it cannot go on would be excused everything.
+EXCUSED_MAX_SHARE: Final = 0.25
 
 
 @dataclass(slots=True)
@@ -104,6 +107,12 @@ class Verdict:
     forgotten: int = 0
     unjudged: int = 0
     violations: list[Violation] = field(default_factory=list)
+
+    @property
+    def is_mostly_judged(self) -> bool:
+        """Whether so little was excused that the rest proves something."""
+        excused = self.told + self.repeated + self.forgotten + self.unjudged
+        return excused <= EXCUSED_MAX_SHARE * self.deliveries
 
     def count(self, wrong: Wrong) -> int:
         """How many violations of a kind there are."""

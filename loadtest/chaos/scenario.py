@@ -123,6 +123,8 @@ async def run(
     if not ledger.produced:
         outcome.problems.append("what Kafka holds is not known, so nothing could be judged")
     outcome.verdict = judge(ledger, fault.terms)
+    if not outcome.verdict.is_mostly_judged:
+        outcome.problems.append("so much was excused that the rest proves nothing")
     if ledger.struck_at is not None and ledger.mended_at is not None:
         outcome.fault_seconds = ledger.mended_at - ledger.struck_at
         outcome.normal_seconds, outcome.seconds_to_recover = time_to_recover(ledger)

@@ -242,3 +242,10 @@ def test_what_kafka_does_not_hold_once_and_in_order_is_not_passed(held: list[int
 def test_who_was_refused_or_heard_nonsense_is_not_passed() -> None:
     odd = device(connection(heard(1, 2, 3, 4)), refusals=["forbidden"], unreadable=["2[]"])
     assert wrongs(judged(odd)) == [(Wrong.REFUSED, None), (Wrong.UNREADABLE, None)]
+
+
+@pytest.mark.parametrize("excuse", ["told", "repeated", "forgotten", "unjudged"])
+def test_who_excuses_too_much_has_proved_nothing(excuse: str) -> None:
+    assert Verdict(deliveries=1_000, **{excuse: 250}).is_mostly_judged
+    assert not Verdict(deliveries=1_000, **{excuse: 251}).is_mostly_judged
+    assert not Verdict(**{excuse: 1}).is_mostly_judged
