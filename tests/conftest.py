@@ -19,6 +19,18 @@ WITHOUT_PARTS = {"unit", "architecture"}
 # These run whole clusters and measure them: one at a time, on one worker of several.
 WITH_CLUSTERS = {"chaos", "dashboards", "drill", "e2e"}
 
+# These need containers, or programs that take long to build: they run when they are named.
+WHEN_NAMED = {"cluster", "containers"}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what was not named on the command line."""
+    kind = collection_path.relative_to(HERE).parts[:1]
+    if not WHEN_NAMED.intersection(kind):
+        return None
+    named = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
+    return None if any((HERE / kind[0]) in (path, *path.parents) for path in named) else True
+
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
     if file_path.relative_to(HERE).parts[0] not in WITHOUT_PARTS:

@@ -72,11 +72,10 @@ def _options(engine: str, version: str) -> Iterator[str]:
     for name, value in told.items():
         yield from ("--build-arg", f"{name}={value}")
     # The commit's time for every file, so that the same commit makes the same image.
+    is_podman = Path(engine).name == "podman"
     if committed := _git("log", "-1", "--format=%ct"):
-        yield from (
-            ("--timestamp", committed) if engine == "podman" else ("--build-arg", f"SOURCE_DATE_EPOCH={committed}")
-        )
-    if engine == "podman":
+        yield from (("--timestamp", committed) if is_podman else ("--build-arg", f"SOURCE_DATE_EPOCH={committed}"))
+    if is_podman:
         # OCI's format has no HEALTHCHECK.
         yield from ("--format", "docker")
 

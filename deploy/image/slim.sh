@@ -12,8 +12,9 @@ rm -rf "$library"/ensurepip "$library"/idlelib "$library"/lib2to3 "$library"/pyd
     "$python"/bin/pip* "$python"/bin/idle* "$python"/bin/2to3* "$python"/bin/pydoc* "$python"/bin/python*-config \
     "$python"/include /usr/share/python-wheels
 
-# Of libraries: sources that were compiled, stubs for type checkers, and programs of their own.
+# Of libraries: sources that were compiled, stubs for type checkers, instructions for assistants, and programs.
 find /opt/realtime -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.c' -o -name '*.h' \) -delete
+find /opt/realtime -type d -name .agents -prune -exec rm -rf {} +
 find /opt/realtime/bin -mindepth 1 ! -name 'python*' ! -name realtime -delete
 
 # Debian's tools to install and to set up systems with: by dpkg itself, so that its list of what is here stays true.

