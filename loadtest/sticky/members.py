@@ -31,6 +31,8 @@ class Member:
     """Of the connects behind the first: those after which nothing was missing."""
     failures: Counter[str] = field(default_factory=Counter)
     """Attempts that came to nothing, by what the client's library said."""
+    has_left: bool = False
+    """What ends from then on, it ends itself."""
     endings: list[str] = field(default_factory=list)
     """Why its connections ended, as its library said."""
 
@@ -41,5 +43,7 @@ class Member:
 
     def disconnected(self, reason: str) -> None:
         """A connection has ended."""
+        if self.has_left:
+            return
         self.is_listening = False
         self.endings.append(reason)

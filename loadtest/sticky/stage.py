@@ -115,6 +115,8 @@ async def _go_through_it(
         await asyncio.wait([producing])
         await _until(lambda: all(len(set(m.orders)) >= sent[m.user] for m in must), plan.patience_seconds)
         back = frozenset(member.user for member in members if member.is_listening)
+        for member in members:
+            member.has_left = True
         return Lived(members, sent, frozenset(m.user for m in connected), broken, back, 0)
 
 
@@ -157,12 +159,15 @@ async def _produce(topics: Topics, members: Sequence[Member], sent: dict[str, in
     """Number the orders of each user, from 1."""
     async with topics.producer() as producer:
         began, count = time.monotonic(), 0
+        if not members:
+            return
         while True:
             await asyncio.sleep(0.02)
             while count < (time.monotonic() - began) * per_second:
                 user = members[count % len(members)].user
                 number = sent[user] + 1
                 value = json.dumps({"orderId": str(number), "userId": user, "status": "shipped"}).encode()
-                await producer.send_and_wait(topics.name("order.updated"), value, key=user.encode())
+                sending = await producer.send(topics.name("order.updated"), value, key=user.encode())
                 sent[user] = number
                 count += 1
+            await sending
