@@ -4,6 +4,8 @@ import resource
 from typing import Any
 from urllib.parse import urlsplit
 
+from gevent import get_hub
+
 from swarm.client import Client, Refused
 from swarm.crowd import Crowd
 from swarm.links import LINKS, LinkLost, TurnedAway
@@ -63,11 +65,18 @@ def _kafka(options: Any) -> None:
         for name, value in properties(options).items()
         if name not in {"enable.idempotence", "linger.ms", "message.timeout.ms"}
     }
-    try:
-        topics = AdminClient(kept).list_topics(timeout=KAFKA_SECONDS).topics
-    except KafkaException as error:
-        raise BadSettings(f"--kafka {options.kafka} cannot be reached: {error.args[0].str()}") from None
-    missing = {f"{options.topic_prefix}{topic}" for topic in ("order.updated", "inventory.updated")} - set(topics)
+
+    def topics() -> set[str] | KafkaException:
+        try:
+            return set(AdminClient(kept).list_topics(timeout=KAFKA_SECONDS).topics)
+        except KafkaException as error:
+            return error  # raised, gevent would print it
+
+    # librdkafka blocks, and a worker that is silent meanwhile is given up by its master.
+    found = get_hub().threadpool.apply(topics)
+    if isinstance(found, KafkaException):
+        raise BadSettings(f"--kafka {options.kafka} cannot be reached: {found.args[0].str()}")
+    missing = {f"{options.topic_prefix}{topic}" for topic in ("order.updated", "inventory.updated")} - found
     if missing:
         raise BadSettings(
             f"--kafka {options.kafka} has no topic {', '.join(sorted(missing))}; is --topic-prefix right?"

@@ -59,7 +59,7 @@ def test_pods_trace_to_the_collector_and_it_to_jaeger(settings: Settings) -> Non
     collector = yaml_of(HERE / "collector.yaml")
     port = collector["receivers"]["otlp"]["protocols"]["http"]["endpoint"].rpartition(":")[2]
     assert str(settings.tracing.endpoint) == f"http://collector:{port}"
-    assert collector["exporters"]["otlp/jaeger"]["endpoint"] == "jaeger:4317"
+    assert collector["exporters"]["otlp_grpc/jaeger"]["endpoint"] == "jaeger:4317"
     (pipeline,) = collector["service"]["pipelines"].values()
     for kind, names in pipeline.items():
         assert set(names) <= set(collector[kind]), kind

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(240)
 # However busy this machine is: how quick it must be is no matter of these tests.
 NOTHING_LOST = """
 [connect]
-count_min = 50
+count_min = 20
 ["deliver order:updated"]
 count_min = 20
 [gap]
@@ -87,9 +87,9 @@ async def test_nobody_misses_anything_and_nothing_comes_twice(
 async def test_several_workers_are_one_run(cluster: Cluster, nothing_lost: tuple[str, str]) -> None:
     port = str(free_port())
     ports = ("--master-bind-port", port, "--master-port", port)
-    ran = await swarm.run(*options(cluster, *nothing_lost, "--processes", "2", *ports))
+    ran = await swarm.run(*options(cluster, *nothing_lost, "--processes", "2", "--run-time", "20s", *ports))
     assert ran.code == 0, ran.output
-    assert '"Producer": 2' in ran.output
+    assert "2 workers connected" in ran.output
 
 
 async def test_what_never_came_and_what_came_twice_is_told_and_ends_in_1(cluster: Cluster) -> None:
