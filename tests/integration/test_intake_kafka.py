@@ -45,12 +45,15 @@ async def admin_of(topics: Topics) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 @asynccontextmanager
-async def producer_of(topics: Topics, transactional_id: str | None = None) -> AsyncIterator[AIOKafkaProducer]:
+async def producer_of(
+    topics: Topics, transactional_id: str | None = None, compression: str | None = None
+) -> AsyncIterator[AIOKafkaProducer]:
     """One that writes each record once, also when its broker goes away meanwhile."""
     producer = AIOKafkaProducer(
         bootstrap_servers=topics.kafka.bootstrap_servers,
         enable_idempotence=True,
         transactional_id=transactional_id,
+        compression_type=compression,
         request_timeout_ms=60_000,
     )
     await producer.start()
@@ -337,3 +340,21 @@ async def test_a_consumer_that_kafka_does_not_answer_is_made_anew_and_goes_on(
     await topics.produce(TOPIC, order(1), partition=0)
     await client.wait_for_event("order:updated", count=2, timeout_seconds=60)
     assert heard(client) == [0, 1]
+
+
+@apache_kafka_alone
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_what_producers_compress_is_read(
+    compression: str, pod: Pod, topics: Topics, connect: Connect, issuer: Issuer
+) -> None:
+    client = await connect(pod.url, issuer.token("u"))
+    await client.command("subscribe:orders")
+
+    async with producer_of(topics, compression=compression) as producer:
+        batch = producer.create_batch()
+        for number in range(20):
+            batch.append(key=None, value=order(number), timestamp=None)
+        await (await producer.send_batch(batch, topics.name(TOPIC), partition=0))
+
+    await client.wait_for_event("order:updated", count=20)
+    assert heard(client) == list(range(20))
