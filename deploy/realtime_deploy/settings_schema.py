@@ -53,7 +53,7 @@ def _resolved(schema: Schema, definitions: Schema) -> Schema:
         resolved["properties"] = {
             camel_case(name): _or_null(_resolved(field, definitions)) for name, field in resolved["properties"].items()
         }
-    if choices := re.fullmatch(r"\^\(([a-z|]+)\)\$", resolved.get("pattern", "")):
+    if choices := re.fullmatch(r"\^\(([A-Za-z0-9_|-]+)\)\$", resolved.get("pattern", "")):
         # Who chose wrongly is told the choices, and not an expression.
         del resolved["pattern"]
         resolved["enum"] = choices[1].split("|")

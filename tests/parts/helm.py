@@ -8,6 +8,8 @@ import yaml
 from helm_python.chart import Chart
 from helm_python.errors import HelmError
 
+from parts import deploy_report
+
 CHART: Final = Path(__file__).parents[2] / "deploy/helm/realtime"
 
 
@@ -44,4 +46,5 @@ def _render(values: dict[str, Any], release: str, namespace: str, is_upgrade: bo
             values, name=release, namespace=namespace, is_install=not is_upgrade, is_upgrade=is_upgrade
         )
     except HelmError as error:
+        deploy_report.REFUSED.append((values, str(error)))
         raise RenderFailed(str(error)) from None
