@@ -19,7 +19,7 @@ ENGINE ?=
 export IMAGE BASE PLATFORM ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd sticky fuzz image image-test cluster-test docs chart dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd sticky fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ dashboards: $(READY) ## Generate grafana/dashboards/*.json from the code; DOCS_U
 
 chart: $(READY) ## Generate what is generated in deploy/: the chart's schema, README and copies
 	@PYTHONPATH=$(CURDIR)/deploy $(BIN)/python -m realtime_deploy
+
+deploy-check: $(READY) ## The chart: each set of values by each check, and what is refused in which words
+	@DEPLOY_REPORT=1 $(BIN)/pytest -q tests/deploy --ignore tests/deploy/test_compose_parts.py $(ARGS)
 
 dashboards-png: $(READY) ## Draw docs/dashboards/*.png from real pods that have a bad minute
 	@DASHBOARDS_PNG=$(CURDIR)/docs/dashboards $(BIN)/pytest -q tests/dashboards/test_live.py

@@ -7,6 +7,7 @@ from typing import Final
 import yaml
 
 from realtime_deploy.chart_readme import chart_readme
+from realtime_deploy.plain import plain_files
 from realtime_deploy.values_schema import values_schema
 
 ROOT: Final = Path(__file__).parents[2]
@@ -17,7 +18,7 @@ def files() -> dict[Path, str]:
     """Path -> content."""
     values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
     schema = json.dumps(values_schema(), indent=2, ensure_ascii=False) + "\n"
-    return {CHART / "values.schema.json": schema, CHART / "README.md": chart_readme(values)} | _copies()
+    return {CHART / "values.schema.json": schema, CHART / "README.md": chart_readme(values)} | _copies() | plain_files()
 
 
 def _copies() -> dict[Path, str]:
