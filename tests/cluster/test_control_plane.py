@@ -8,11 +8,13 @@ import pytest
 import yaml
 
 from parts.kubernetes.clients import CHART, Helm, Kubectl, Refused
+from parts.kubernetes.control_plane import ControlPlane, namespace
 from parts.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
 
 SETS = sorted((CHART / "ci").glob("*.yaml"))
+PLAIN = CHART.parents[1] / "k8s"
 NEEDED = {
     "auth": {"secret": "a secret of the tests, of more than 32 bytes"},
     "settings": {"kafka": {"bootstrapServers": "kafka:9092"}},
@@ -37,6 +39,27 @@ async def test_everything_of_a_values_set_is_accepted_runs_restricted_and_is_gon
     await helm("uninstall", "realtime", "--wait")
     await kubectl.gone("pods")
     assert await _all(kubectl) == before
+
+
+@pytest.mark.parametrize("overlay", ["try", "production"])
+async def test_plain_manifests_are_accepted_run_restricted_and_are_gone_after(
+    plane: ControlPlane, overlay: str
+) -> None:
+    """Without Helm, as deploy/k8s/README.md says."""
+    kubectl = Kubectl(plane.kubectl.config, "realtime")
+    await kubectl.apply(namespace("realtime"))
+    try:
+        before = await _all(kubectl)
+        await kubectl("apply", "--dry-run=server", "--validate=strict", f"--kustomize={PLAIN / 'overlays' / overlay}")
+        await kubectl("apply", f"--kustomize={PLAIN / 'overlays' / overlay}")
+        for deployment in await kubectl.list("deployments"):
+            await _has_all_its_pods(kubectl, deployment["metadata"]["name"])
+
+        await kubectl("delete", f"--kustomize={PLAIN / 'overlays' / overlay}", "--wait")
+        await kubectl.gone("pods")
+        assert await _all(kubectl) == before
+    finally:
+        await kubectl("delete", "namespace", "realtime", "--wait", timeout_seconds=200)
 
 
 async def test_an_upgrade_leads_from_each_values_set_to_the_next_and_a_rollback_to_the_first(
