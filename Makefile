@@ -102,8 +102,8 @@ dashboards: $(READY) ## Generate grafana/dashboards/*.json from the code; DOCS_U
 chart: $(READY) ## Generate what is generated in deploy/: the chart's schema, README and copies
 	@PYTHONPATH=$(CURDIR)/deploy $(BIN)/python -m realtime_deploy
 
-deploy-check: $(READY) ## The chart: each set of values by each check, and what is refused in which words
-	@DEPLOY_REPORT=1 $(BIN)/pytest -q tests/deploy --ignore tests/deploy/test_compose_parts.py $(ARGS)
+deploy-check: $(READY) ## The chart: each set of values by each check, what is refused in which words; helm, kubectl
+	@PYTHONPATH=$(CURDIR)/deploy:$(CURDIR)/tests $(BIN)/python -m deploy_check $(ARGS)
 
 dashboards-png: $(READY) ## Draw docs/dashboards/*.png from real pods that have a bad minute
 	@DASHBOARDS_PNG=$(CURDIR)/docs/dashboards $(BIN)/pytest -q tests/dashboards/test_live.py

@@ -2,16 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Final
 
 import yaml
 
 from realtime_deploy.chart_readme import chart_readme
+from realtime_deploy.places import CHART, ROOT
 from realtime_deploy.plain import plain_files
 from realtime_deploy.values_schema import values_schema
-
-ROOT: Final = Path(__file__).parents[2]
-CHART: Final = ROOT / "deploy/helm/realtime"
 
 
 def files() -> dict[Path, str]:

@@ -7,9 +7,8 @@ from typing import Any, Final
 import yaml
 from helm_python.chart import Chart
 
-ROOT: Final = Path(__file__).parents[2]
-CHART: Final = ROOT / "deploy/helm/realtime"
-PLAIN: Final = ROOT / "deploy/k8s"
+from realtime_deploy.places import CHART, PLAIN
+
 OVERLAYS: Final = ("production", "try")
 NAMESPACE: Final = "realtime"
 

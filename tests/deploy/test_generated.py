@@ -9,7 +9,8 @@ import yaml
 
 from realtime.settings import Settings
 from realtime.settings.environment import leaves
-from realtime_deploy.generated import CHART, ROOT, files
+from realtime_deploy.generated import files
+from realtime_deploy.places import CHART, ROOT
 from realtime_deploy.settings_schema import SET_BY_CHART, camel_case, settings_schema
 from realtime_deploy.values_schema import resolve, values_schema
 

@@ -1,16 +1,14 @@
 """Helm itself, as a library: what the chart renders to, and what it refuses."""
 
 from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 from helm_python.chart import Chart
 from helm_python.errors import HelmError
 
 from parts import deploy_report
-
-CHART: Final = Path(__file__).parents[2] / "deploy/helm/realtime"
+from realtime_deploy.places import CHART
 
 
 @cache
