@@ -6,9 +6,13 @@ What contradicts itself is in the sections' own tests; `make deploy-check` print
 from typing import Any
 
 import pytest
+import yaml
 
-from parts.helm import RenderFailed, render
+from parts.helm import CHART, RenderFailed, render
 from parts.helm_values import minimal
+
+VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+MAPS = [name for name, default in VALUES.items() if isinstance(default, dict)]
 
 # A value's path as Helm writes it -> the value, and words of its message.
 WRONG: list[tuple[str, Any, str]] = [
@@ -35,6 +39,17 @@ WRONG: list[tuple[str, Any, str]] = [
     ("/networkPolicy", {"ingress": []}, "'ingress' not allowed"),
     ("/try/kafka", {"replicas": 3}, "'replicas' not allowed"),
     ("/image", {"name": "x"}, "'name' not allowed"),
+    ("/gateway/resources", {"limit": {}}, "'limit' not allowed"),
+    ("/try/redis/resources", {"request": {}}, "'request' not allowed"),
+    ("/gateway/resources/limits/memory", [1], "got array"),
+    # -- taken away, with all defaults in it ------------------------------------------------------------------------
+    ("", {"image": None}, "missing property 'image'"),
+    ("", {"monitoring": None}, "missing property 'monitoring'"),
+    ("", {"commonLabels": None}, "missing property 'commonLabels'"),
+    ("/ingress", {"tls": None}, "missing property 'tls'"),
+    ("/gateway", {"probes": None}, "missing property 'probes'"),
+    ("/gateway/autoscaling", {"keda": None}, "missing property 'keda'"),
+    ("/intake", {"podDisruptionBudget": None}, "missing property 'podDisruptionBudget'"),
     # -- of a wrong kind --------------------------------------------------------------------------------------------
     ("/gateway/replicas", "three", "want integer"),
     ("/gateway/extraEnv", {"A": "b"}, "want array"),
@@ -78,11 +93,24 @@ WRONG: list[tuple[str, Any, str]] = [
     ("/image/repository", "", "minLength"),
     ("/gateway/extraEnv/0", {"value": "x"}, "missing property 'name'"),
     # -- of a wrong form --------------------------------------------------------------------------------------------
-    ("/fullnameOverride", "Real_Time", "does not match pattern"),
-    ("/image/digest", "abc", "sha256"),
-    ("/image/tag", "a b", "does not match pattern"),
-    ("/gateway/podDisruptionBudget/maxUnavailable", "half", "[0-9]+%"),
+    ("/gateway/terminationGracePeriodSeconds", "85s", "want null or integer"),
     ("/monitoring/podMonitor/interval", "10", "(ms|s|m)"),
+]
+
+
+# What the templates say in a sentence, where a schema could show no more than a pattern.
+SENTENCES: list[tuple[str, Any, str]] = [
+    ("/fullnameOverride", "Real_Time", 'fullnameOverride is "Real_Time": names in Kubernetes are of a-z'),
+    ("/serviceAccount/name", "A_B", 'serviceAccount.name is "A_B": names in Kubernetes are of a-z'),
+    ("/image/digest", "abc", 'image.digest is "abc": a digest is sha256: and 64'),
+    ("/image/tag", "a b", 'image.tag is "a b": a tag is at most 128 of A-Z'),
+    ("/try/kafka/image/tag", "a/b", 'try.kafka.image.tag is "a/b": a tag is at most'),
+    ("/gateway/podDisruptionBudget/maxUnavailable", "half", 'gateway.podDisruptionBudget.maxUnavailable is "half": it'),
+    (
+        "/gateway/podDisruptionBudget/minAvailable",
+        "1",
+        'gateway.podDisruptionBudget.minAvailable is "1": it is a number',
+    ),
 ]
 
 
@@ -99,3 +127,28 @@ def test_what_is_wrong_is_refused_and_where_it_is_said(path: str, value: Any, wo
     lines = [line for line in str(refused.value).splitlines() if f"at '{path}'" in line]
     assert len(lines) == 1, refused.value
     assert words in lines[0]
+
+
+@pytest.mark.parametrize(("path", "value", "words"), SENTENCES, ids=[f"{path}={value}" for path, value, _ in SENTENCES])
+def test_what_is_of_a_wrong_form_is_refused_in_a_sentence(path: str, value: Any, words: str) -> None:
+    with pytest.raises(RenderFailed) as refused:
+        render(minimal(**nested(path, value)))
+    assert str(refused.value).partition("): ")[2].startswith(words)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_section_that_is_taken_away_is_missed(name: str) -> None:
+    with pytest.raises(RenderFailed, match=f"at '': missing property '{name}'"):
+        render({**minimal(), name: None})
+
+
+def test_names_of_a_right_form_are_taken() -> None:
+    assert render(
+        minimal(
+            fullnameOverride="r-1",
+            serviceAccount={"name": "a.b-c"},
+            image={"tag": "v1.2_x", "digest": f"sha256:{'0' * 64}"},
+            gateway={"podDisruptionBudget": {"maxUnavailable": "34%"}, "resources": {"limits": {"cpu": 2}}},
+        )
+    )
+    assert render(minimal(gateway={"resources": None}))

@@ -60,3 +60,10 @@ def test_helm_test_asks_the_service_and_lets_the_doctor_look_with_a_pods_own_env
 def test_the_doctor_need_not_look() -> None:
     (only,) = one(render(minimal(tests={"doctor": False})), "Pod")["spec"]["containers"]
     assert only["name"] == "ready"
+
+
+def test_clients_are_sent_to_where_they_are_served() -> None:
+    ingress = {"preset": "nginx", "host": "realtime.shop.example"}
+    assert "Clients connect to https://realtime.shop.example, path" in notes(minimal(ingress=ingress))
+    plain = notes(minimal(ingress={**ingress, "tls": {"enabled": False}}))
+    assert "Clients connect to http://realtime.shop.example, path" in plain

@@ -4,6 +4,7 @@ do. Each section's owner defines `realtime.validate.SECTION` beside its template
 */}}
 
 {{- define "realtime.validate" -}}
+{{- include "realtime.validate.names" . -}}
 {{- include "realtime.validate.settings" . -}}
 {{- include "realtime.validate.auth" . -}}
 {{- include "realtime.validate.ingress" . -}}
@@ -16,6 +17,7 @@ do. Each section's owner defines `realtime.validate.SECTION` beside its template
 {{- include "realtime.validate.workloads" . -}}
 {{- include "realtime.validate.autoscaling" . -}}
 {{- include "realtime.validate.monitoring" . -}}
+{{- include "realtime.validate.rules" . -}}
 {{- include "realtime.validate.secrets" . -}}
 {{- include "realtime.validate.upgrade" . -}}
 {{- end -}}
