@@ -23,7 +23,7 @@ ELSEWHERE: Final = (
 
 def main(arguments: list[str]) -> int:
     """Return 0 when nothing is wrong."""
-    print("tests/deploy: about a minute and a half", flush=True)
+    print("tests/deploy: a minute or so", flush=True)
     tests = ["-q", "--color=auto", "tests/deploy", "--ignore", "tests/deploy/test_compose_parts.py"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *tests, *arguments],

@@ -19,7 +19,15 @@ from parts.values_sets import SETS, values_of
 Result = tuple[str, list[str]]
 
 # What editors and desktops leave behind; none of it may be installed, and ci/ is of the repository alone.
-JUNK: Final = (".DS_Store", "values.yaml.swp", "templates/configmap.yaml.orig", "values.yaml~", ".git/config")
+JUNK: Final = (
+    ".DS_Store",
+    "values.yaml.swp",
+    "templates/configmap.yaml.orig",
+    "values.yaml~",
+    ".git/config",
+    ".idea/x.xml",
+    "Chart.yaml.bak",
+)
 
 
 def absent() -> str:
