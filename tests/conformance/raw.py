@@ -174,12 +174,18 @@ class Wire:
     """
 
     def __init__(
-        self, port: int, tls: ssl.SSLContext | None = None, *, receive_buffer_bytes: int | None = None
+        self,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        *,
+        receive_buffer_bytes: int | None = None,
+        send_buffer_bytes: int | None = None,
     ) -> None:
-        """A small receive buffer makes a client that does not read felt at once."""
+        """A small receive buffer makes a client that does not read felt at once; a small one to send bounds what is left."""
         self._port = port
         self._tls = tls
         self._receive_buffer_bytes = receive_buffer_bytes
+        self._send_buffer_bytes = send_buffer_bytes
         self.sent_bytes = 0
         self._buffer = bytearray()
         self._socket: socket.socket
@@ -198,6 +204,8 @@ class Wire:
         self._socket.setblocking(False)
         if self._receive_buffer_bytes:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer_bytes)
+        if self._send_buffer_bytes:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer_bytes)
         await asyncio.get_running_loop().sock_connect(self._socket, ("127.0.0.1", self._port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls is not None:

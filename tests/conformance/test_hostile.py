@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from conformance.echo_server import EchoServer
-from conformance.raw import Opcode, Wire, close, frame, request, text, upgrade_request
+from conformance.raw import SEND_PATIENCE_SECONDS, Opcode, Wire, close, frame, request, text, upgrade_request
 from conformance.sessions import (
     ECHO,
     ECHOED,
@@ -257,10 +257,14 @@ async def test_a_poll_may_wait_longer_than_a_request_may_take_to_come(impatient_
 
 # -- floods ---------------------------------------------------------------------------------------------------------
 
+# Enough that the server always has more of it to read. Kernels take megabytes by themselves: these are seconds of work,
+# which once were left to the server while the next test measured.
+FLOOD_BUFFER_BYTES = 65_536
+
 
 @asynccontextmanager
 async def flooding(wire: Wire, data: bytes) -> AsyncIterator[asyncio.Task[None]]:
-    """Write without end, as fast as the server takes it; what it answers is thrown away."""
+    """Write without end, as fast as the server takes it; what it answers is thrown away. At the end all has been read."""
 
     async def read() -> None:
         while not await wire.is_cut(0.05):
@@ -278,6 +282,9 @@ async def flooding(wire: Wire, data: bytes) -> AsyncIterator[asyncio.Task[None]]
         for task in (writing, reading):
             task.cancel()
         await asyncio.gather(writing, reading, return_exceptions=True)
+        with contextlib.suppress(OSError):  # closed already
+            wire.end_writing()
+        assert await wire.is_cut(GOODBYE_SECONDS + SEND_PATIENCE_SECONDS), "the flood's connection is still there"
 
 
 FLOODS = {
@@ -297,7 +304,7 @@ FLOODS = {
 @pytest.mark.parametrize("kind", FLOODS)
 async def test_a_flood_from_one_client_does_not_delay_another(port: int, kind: str) -> None:
     bound_seconds = await _bound_seconds(port)
-    async with open_websocket(port) as other, open_websocket(port) as wire:
+    async with open_websocket(port) as other, open_websocket(port, send_buffer_bytes=FLOOD_BUFFER_BYTES) as wire:
         if kind == "empty fragments":
             await wire.send(text("4", fin=False))
         async with flooding(wire, FLOODS[kind]) as flood:
@@ -309,7 +316,11 @@ async def test_a_flood_from_one_client_does_not_delay_another(port: int, kind: s
 
 async def _bound_seconds(port: int) -> float:
     """What another client may feel of a flood here and now, from what it feels of the mildest one."""
-    async with open_websocket(port) as other, open_websocket(port) as wire, flooding(wire, text("6") * 500):
+    async with (
+        open_websocket(port) as other,
+        open_websocket(port, send_buffer_bytes=FLOOD_BUFFER_BYTES) as wire,
+        flooding(wire, text("6") * 500),
+    ):
         return max(DELAY_SECONDS, 10 * median(await _round_trips(other)))
 
 
