@@ -9,7 +9,7 @@ import pytest_asyncio
 from conformance.echo_server import EchoServer
 
 # As the reference servers of both protocols' test suites are set up.
-QUICK_PING_INTERVAL_SECONDS, QUICK_PING_TIMEOUT_SECONDS = 0.3, 0.2
+QUICK_PING_INTERVAL_SECONDS, QUICK_PING_TIMEOUT_SECONDS = 0.3, 0.5
 QUICK_CONNECT_TIMEOUT_SECONDS = 0.5
 ORIGIN = "https://shop.example"
 
