@@ -24,6 +24,8 @@ def values_schema() -> Schema:
     """The whole schema, which Helm holds values against before it renders anything."""
     schema = _assembled()
     _demand_sections(schema, yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8")), schema)
+    # Of `intake` alone: there is no service without pods that hold sockets.
+    del schema["properties"]["gateway"]["properties"]["enabled"]
     return schema
 
 

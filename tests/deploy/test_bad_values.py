@@ -42,6 +42,10 @@ WRONG: list[tuple[str, Any, str]] = [
     ("/gateway/resources", {"limit": {}}, "'limit' not allowed"),
     ("/try/redis/resources", {"request": {}}, "'request' not allowed"),
     ("/gateway/resources/limits/memory", [1], "got array"),
+    ("/gateway/updateStrategy/rollingUpdate", {"maxUnavailabel": 1}, "'maxUnavailabel' not allowed"),
+    ("/gateway", {"enabled": False}, "'enabled' not allowed"),
+    ("/gateway/extraEnv/0", {"name": "B", "valeu": "x"}, "'valeu' not allowed"),
+    ("/gateway/extraEnv/0/valueFrom", {"secretRef": {}}, "'secretRef' not allowed"),
     # -- taken away, with all defaults in it ------------------------------------------------------------------------
     ("", {"image": None}, "missing property 'image'"),
     ("", {"monitoring": None}, "missing property 'monitoring'"),
@@ -64,12 +68,14 @@ WRONG: list[tuple[str, Any, str]] = [
     ("/settings/limits/sessionsPerPod", "many", "got string"),
     ("/settings/drain/graceSeconds", "20s", "got string"),
     ("/settings/kafka/bootstrapServers", 9092, "got number"),
+    ("/gateway/extraEnv/0/value", 1, "want string"),
     # -- not one of the choices -------------------------------------------------------------------------------------
     ("/image/pullPolicy", "Sometimes", "'Always', 'IfNotPresent', 'Never'"),
     ("/ingress/preset", "istio", "'none', 'gateway-api', 'envoy-gateway'"),
     ("/ingress/sticky/sameSite", "none", "'', 'Lax', 'Strict', 'None'"),
     ("/ingress/gateway/affinity", "ip", "'sessionPersistence', 'consistentHash'"),
     ("/ingress/haproxy/controller", "other", "'haproxytech', 'haproxy-ingress'"),
+    ("/service/trafficDistribution", "Near", "'', 'PreferClose', 'PreferSameZone', 'PreferSameNode'"),
     ("/service/type", "External", "'ClusterIP', 'NodePort', 'LoadBalancer'"),
     ("/gateway/autoscaling/kind", "vpa", "'hpa', 'keda'"),
     ("/gateway/topologySpread/zones", "yes", "'soft', 'hard', 'none'"),
@@ -111,6 +117,28 @@ SENTENCES: list[tuple[str, Any, str]] = [
         "1",
         'gateway.podDisruptionBudget.minAvailable is "1": it is a number',
     ),
+    ("/gateway/podDisruptionBudget/maxUnavailable", "100%", "gateway.podDisruptionBudget.maxUnavailable is 100%, and"),
+    (
+        "/gateway/podDisruptionBudget/maxUnavailable",
+        3,
+        "gateway.podDisruptionBudget.maxUnavailable is 3, and there are 3",
+    ),
+    ("/gateway/updateStrategy/rollingUpdate/maxSurge", 0, "gateway.updateStrategy.rollingUpdate.maxSurge and maxUnav"),
+    ("/gateway/updateStrategy/rollingUpdate/maxSurge", "1", 'gateway.updateStrategy.rollingUpdate.maxSurge is "1": it'),
+    (
+        "/gateway/updateStrategy/rollingUpdate/maxUnavailable",
+        "100%",
+        "gateway.updateStrategy.rollingUpdate.maxUnavailable is 100% of 3 pods",
+    ),
+    ("/service/nodePort", 30_001, "service.nodePort is set, but service.type is ClusterIP"),
+    ("/service/externalTrafficPolicy", "Local", "service.externalTrafficPolicy is set, but service.type is ClusterIP"),
+    ("/service/loadBalancerClass", "a/b", "service.loadBalancerClass is set, but service.type is ClusterIP"),
+    ("/service", {"type": "NodePort", "loadBalancerSourceRanges": ["::/0"]}, "service.loadBalancerSourceRanges is set"),
+    (
+        "/service",
+        {"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.1"]},
+        'service.loadBalancerSourceRanges has "10.0.0.1"',
+    ),
 ]
 
 
@@ -134,6 +162,13 @@ def test_what_is_of_a_wrong_form_is_refused_in_a_sentence(path: str, value: Any,
     with pytest.raises(RenderFailed) as refused:
         render(minimal(**nested(path, value)))
     assert str(refused.value).partition("): ")[2].startswith(words)
+
+
+@pytest.mark.parametrize("release", ["1-shop", "shop.live"])
+def test_a_release_whose_name_no_service_can_have_is_told_of_the_other_name(release: str) -> None:
+    with pytest.raises(RenderFailed, match="fullnameOverride is not set, and the release"):
+        render(minimal(), release=release)
+    assert render(minimal(fullnameOverride="shop"), release=release)
 
 
 @pytest.mark.parametrize("name", MAPS)

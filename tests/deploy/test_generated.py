@@ -29,7 +29,7 @@ def test_the_chart_carries_no_copy_of_what_is_no_more() -> None:
 def test_each_value_has_a_schema_and_each_schema_a_value() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 
-    assert set(values) == set(values_schema()["properties"]) - {"global"}
+    assert set(values) == set(values_schema()["properties"]) - {"global", "enabled"}
 
 
 def test_each_value_says_what_it_is_for() -> None:

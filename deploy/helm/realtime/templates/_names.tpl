@@ -94,13 +94,35 @@ annotations:
 {{- ternary "HTTPS" "HTTP" (not (empty .Values.http.tls.existingSecret.name)) -}}
 {{- end -}}
 
-{{/* gateway, and intake if it has pods of its own: JSON, name -> its values; what intake does not set is gateway's. */}}
+{{/* One map over another, key by key; null takes a key away. JSON. dict "under" "over" */}}
+{{- define "realtime.laidOver" -}}
+{{- $result := deepCopy (.under | default dict) -}}
+{{- range $key, $value := .over -}}
+  {{- if kindIs "invalid" $value -}}
+    {{- $_ := unset $result $key -}}
+  {{- else if kindIs "map" $value -}}
+    {{- $_ := set $result $key (include "realtime.laidOver" (dict "under" (get $result $key) "over" $value) | fromJson) -}}
+  {{- else -}}
+    {{- $_ := set $result $key $value -}}
+  {{- end -}}
+{{- end -}}
+{{- toJson $result -}}
+{{- end -}}
+
+{{/*
+gateway, and intake if it has pods of its own: JSON, name -> its values; what intake does not set is gateway's. Maps of
+fixed keys are merged key by key, as Helm does: who sets a request keeps the limit. (Sprig's mergeOverwrite would drop
+false and 0.)
+*/}}
 {{- define "realtime.workloads" -}}
 {{- $workloads := dict "gateway" .Values.gateway -}}
 {{- if .Values.intake.enabled -}}
   {{- $intake := deepCopy .Values.gateway -}}
   {{- range $key, $value := omit .Values.intake "enabled" -}}
     {{- if not (kindIs "invalid" $value) -}}
+      {{- if has $key (list "resources" "probes" "topologySpread" "updateStrategy") -}}
+        {{- $value = include "realtime.laidOver" (dict "under" (get $intake $key) "over" $value) | fromJson -}}
+      {{- end -}}
       {{- $_ := set $intake $key $value -}}
     {{- end -}}
   {{- end -}}
@@ -112,4 +134,19 @@ annotations:
 {{/* dict "root" "component" */}}
 {{- define "realtime.workloadName" -}}
 {{- include "realtime.fullname" .root }}{{ if eq .component "intake" }}-intake{{ end -}}
+{{- end -}}
+
+{{/*
+Who may list pods, and not Secrets, sees this, and could try passwords against it. Beside a plain auth.secret, 32 bytes
+that nobody guesses, a plain hash tells nothing (and whoever has a token can try that one anyway). Without it the hash
+is scrypt's, the same at each rendering and a tenth of a second or so for each guess; bcrypt's has another salt each time.
+*/}}
+{{- define "realtime.secretsChecksum" -}}
+{{- $secrets := include "realtime.secrets" . -}}
+{{- $plain := false -}}
+{{- range $secrets | fromJsonArray -}}{{- if .value -}}{{- $plain = true -}}{{- end -}}{{- end -}}
+{{- if and $plain (not .Values.auth.secret) -}}
+  {{- $secrets = derivePassword 1 "maximum" $secrets "realtime" "checksum" -}}
+{{- end -}}
+{{- sha256sum $secrets -}}
 {{- end -}}

@@ -7,6 +7,7 @@ do. Each section's owner defines `realtime.validate.SECTION` beside its template
 {{- include "realtime.validate.names" . -}}
 {{- include "realtime.validate.settings" . -}}
 {{- include "realtime.validate.auth" . -}}
+{{- include "realtime.validate.serviceFields" . -}}
 {{- include "realtime.validate.ingress" . -}}
 {{- include "realtime.validate.try" . -}}
 {{- include "realtime.validate.kafka" . -}}

@@ -6,6 +6,10 @@
     {{- fail (printf "fullnameOverride is %q: names in Kubernetes are of a-z, 0-9 and -, begin with a letter, and end with none of -. Take one such as realtime-shop." .) -}}
   {{- end -}}
 {{- end -}}
+{{- $fullname := include "realtime.fullname" . -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $fullname) -}}
+  {{- fail (printf "fullnameOverride is not set, and the release %q would have everything called %q: a Service's name is of a-z, 0-9 and -, and begins with a letter. Set fullnameOverride to one such as realtime-shop." .Release.Name $fullname) -}}
+{{- end -}}
 {{- with .Values.serviceAccount.name -}}
   {{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" .) -}}
     {{- fail (printf "serviceAccount.name is %q: names in Kubernetes are of a-z, 0-9, - and ., and begin and end with a letter or figure. Take one such as realtime." .) -}}
@@ -24,6 +28,11 @@
     {{- $value := index $workload.podDisruptionBudget $key -}}
     {{- if and (kindIs "string" $value) (not (regexMatch "^[0-9]+%$" $value)) -}}
       {{- fail (printf "%s.podDisruptionBudget.%s is %q: it is a number of pods, such as 1 without quotes, or a part of them, such as 10%%." $component $key $value) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- range $key, $value := $workload.updateStrategy.rollingUpdate -}}
+    {{- if and (kindIs "string" $value) (not (regexMatch "^[0-9]+%$" $value)) -}}
+      {{- fail (printf "%s.updateStrategy.rollingUpdate.%s is %q: it is a number of pods, such as 1 without quotes, or a part of them, such as 10%%." $component $key $value) -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}
