@@ -135,19 +135,6 @@ async def test_a_change_of_the_settings_replaces_the_pods_and_a_change_of_a_labe
     assert list((await _deployments(kubectl)).values()) != [before]
 
 
-async def test_an_upgrade_that_would_split_the_pods_is_refused_while_any_runs(helm: Helm, kubectl: Kubectl) -> None:
-    await helm.install("realtime", NEEDED)
-    await _has_all_its_pods(kubectl, "realtime")
-    changed = {**NEEDED, "settings": {**NEEDED["settings"], "redis": {"shards": 4}}}
-
-    with pytest.raises(Refused, match=r"settings\.redis\.shards would change from 1 to 4 while 3 pods run"):
-        await helm.upgrade("realtime", changed)
-
-    await kubectl("scale", "deployment", "realtime", "--replicas=0")
-    await kubectl.gone("pods")
-    await helm.upgrade("realtime", changed)
-
-
 async def _has_all_its_pods(kubectl: Kubectl, deployment: str) -> None:
     async def made() -> bool:
         found = await kubectl.get("deployment", deployment)
