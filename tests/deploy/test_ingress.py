@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from parts.helm import RenderFailed, render
+from parts.helm_values import minimal
+from parts.manifests import one
 
 HOST = "realtime.shop.example"
 PARENTS = [{"name": "public", "namespace": "gateways", "sectionName": "https"}]
@@ -278,3 +280,24 @@ def test_the_idle_timeout_follows_the_pings(preset: str) -> None:
         render(values)  # its timeouts are those of its entry points
     else:
         assert any("102" in value for value in told(render(values), "").values())
+
+
+def test_envoy_takes_more_than_its_thousand_connections() -> None:
+    policy = one(
+        render(
+            minimal(
+                ingress={
+                    "preset": "envoy-gateway",
+                    "host": "a.shop.test",
+                    "gateway": {"parentRefs": [{"name": "public"}]},
+                }
+            )
+        ),
+        "BackendTrafficPolicy",
+    )
+
+    limits = policy["spec"]["circuitBreaker"]
+    assert (
+        min(limits["maxConnections"], limits["maxParallelRequests"]) >= 20 * 50_000
+    )  # as many as the chart's most pods take
+    assert all(isinstance(limit, int) for limit in limits.values())

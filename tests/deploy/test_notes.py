@@ -67,3 +67,30 @@ def test_clients_are_sent_to_where_they_are_served() -> None:
     assert "Clients connect to https://realtime.shop.example, path" in notes(minimal(ingress=ingress))
     plain = notes(minimal(ingress={**ingress, "tls": {"enabled": False}}))
     assert "Clients connect to http://realtime.shop.example, path" in plain
+
+
+def test_a_load_balancer_of_ones_own_must_be_sticky_while_clients_may_poll() -> None:
+    balanced = {"type": "LoadBalancer"}
+
+    assert "service.type is LoadBalancer, and clients may poll" in notes(minimal(service=balanced))
+    for transports in (["websocket"], "websocket"):
+        told = notes(minimal(service=balanced, settings={"sockets": {"transports": transports}}))
+        assert "clients may poll" not in told
+        assert 'They must say transports: ["websocket"]' in told
+
+
+def test_notes_name_no_service_and_no_token_that_there_is_not() -> None:
+    told = notes(
+        minimal(internalService={"enabled": False}, auth={"secret": ""}, settings={"auth": {"publicKeyFile": "/k"}})
+    )
+
+    assert "realtime-internal" not in told
+    assert "realtime token" not in told
+
+
+def test_alerts_that_lead_nowhere_are_told() -> None:
+    rules = {"prometheusRule": {"enabled": True}}
+    ours = {"docsUrl": "https://docs.shop.test", "grafanaUrl": "https://grafana.shop.test"}
+
+    assert "still lead to example.com" in notes(minimal(monitoring=rules))
+    assert "still lead to example.com" not in notes(minimal(monitoring={**rules, **ours}))

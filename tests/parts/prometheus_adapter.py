@@ -1,6 +1,6 @@
 """What prometheus-adapter asks Prometheus, by the rules in the chart's `extras`: its templates, filled in as it does.
 
-The adapter itself does it in tests/cluster.
+Nothing here runs the adapter itself.
 """
 
 import re

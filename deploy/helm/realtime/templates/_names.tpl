@@ -139,7 +139,7 @@ false and 0.)
 {{/*
 Who may list pods, and not Secrets, sees this, and could try passwords against it. Beside a plain auth.secret, 32 bytes
 that nobody guesses, a plain hash tells nothing (and whoever has a token can try that one anyway). Without it the hash
-is scrypt's, the same at each rendering and a tenth of a second or so for each guess; bcrypt's has another salt each time.
+is scrypt's, slow to guess by and the same at each rendering; bcrypt's has another salt each time.
 */}}
 {{- define "realtime.secretsChecksum" -}}
 {{- $secrets := include "realtime.secrets" . -}}

@@ -17,6 +17,7 @@
 {{/* "true" where clients may poll, as they may unless the settings say otherwise. */}}
 {{- define "realtime.ingress.polls" -}}
 {{- $transports := dig "sockets" "transports" list .Values.settings | default (list "polling" "websocket") -}}
+{{- if kindIs "string" $transports -}}{{- $transports = $transports | nospace | splitList "," -}}{{- end -}}
 {{- if has "polling" $transports -}}true{{- end -}}
 {{- end -}}
 
