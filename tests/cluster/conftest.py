@@ -20,6 +20,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not session.config.option.collectonly and any(item.path.is_relative_to(HERE) for item in session.items):
         programs.helm()
         programs.kubernetes()
+        if any(item.path.stem == "test_scaling" for item in session.items):
+            programs.adapter()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,6 +1,6 @@
 """What prometheus-adapter asks Prometheus, by the rules in the chart's `extras`: its templates, filled in as it does.
 
-Nothing here runs the adapter itself.
+The adapter itself does it in tests/cluster/test_scaling.py.
 """
 
 import re

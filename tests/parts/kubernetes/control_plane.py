@@ -118,7 +118,8 @@ class ControlPlane:
             "--requestheader-username-headers=X-Remote-User",
             f"--proxy-client-cert-file={proxy.certificate}",
             f"--proxy-client-key-file={proxy.key}",
-            "--enable-aggregator-routing",
+            # Without nodes there is no network for pods either: aggregated APIs are then found by their Service's name.
+            *([] if self.address == "127.0.0.1" else ["--enable-aggregator-routing"]),
         )
 
     def _controllers(self) -> Program:
