@@ -94,6 +94,8 @@ async def test_an_event_goes_through_it_and_polling_clients_outlive_a_pod(
         haproxy = HaproxyOfCompose(tmp_path / "haproxy", {name: pod.port for name, pod in pods.items()})
         try:
             await asyncio.gather(haproxy.start(), *(pod.start() for pod in pods.values()))
+            # It has looked for the pods before they were there, and looks again once a second.
+            await eventually(lambda: answers(haproxy.url), 30, "haproxy knows that there are pods")
             auth = AuthSettings.model_validate(
                 {"secret": SERVICES["realtime-1"]["environment"]["REALTIME_AUTH__SECRET"]}
             )
@@ -121,6 +123,11 @@ async def test_an_event_goes_through_it_and_polling_clients_outlive_a_pod(
         finally:
             for child in (haproxy, *pods.values()):
                 await child.kill()
+
+
+async def answers(url: str) -> bool:
+    response = await get(f"{url}/health/ready")
+    return response is not None and response.status_code == 200
 
 
 async def produce(kafka: KafkaOfImage, order: str) -> None:
