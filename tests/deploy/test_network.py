@@ -79,11 +79,24 @@ def test_pods_may_speak_to_what_they_need() -> None:
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     rules = [([port["port"] for port in rule["ports"]], rule.get("to")) for rule in spec["egress"]]
     assert rules == [
-        ([53, 53], None),
+        ([53, 53, 5353, 5353], None),
         ([9093, 9094], None),
         ([6379], [{"ipBlock": {"cidr": "10.1.0.0/16"}}]),
         ([4318, 443], None),
     ]
+
+
+def test_it_may_be_said_which_name_servers_pods_ask() -> None:
+    peers = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "openshift-dns"}}}]
+    rule = policy(egress={"enabled": True, "dns": {"ports": [5353], "to": peers}})["egress"][0]
+    assert rule == {"ports": [{"port": 5353, "protocol": each} for each in ("UDP", "TCP")], "to": peers}
+
+
+def test_a_sidecars_port_may_be_let_in_beside_ours() -> None:
+    sidecar = {"ports": [{"port": 15020, "protocol": "TCP"}]}
+    ours, extra = policy(extraIngress=[sidecar])["ingress"]
+    assert ours["ports"] == [{"port": 3009, "protocol": "TCP"}]
+    assert extra == sidecar
 
 
 @pytest.mark.parametrize(
