@@ -18,6 +18,8 @@ class Partition:
         self.number = number
         self.position = NO_POSITION
         self.rewinds = 0
+        # Records below this may have been heard, whatever it was taken back to since: also those of an unanswered batch.
+        self.heard_below = 0
         self.failures = 0
         self._broker = broker
         self._rooms_of = rooms_of
@@ -49,6 +51,7 @@ class Partition:
             (n, [publication(self.packet(n), *self._rooms_of(n))])
             for n in range(first, first + self._records_per_batch)
         ]
+        self.heard_below = max(self.heard_below, first + self._records_per_batch)
         while True:
             with contextlib.suppress(RedisUnavailable):
                 outcome = await self._broker.publish_records(batch(self.position, *records, number=self.number))
