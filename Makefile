@@ -19,7 +19,7 @@ ENGINE ?=
 export IMAGE BASE PLATFORM ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd sticky fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd redis-memory sticky fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,7 +63,7 @@ rolling-restart: $(READY) ## Three pods restarted under 6,000 websockets; ARGS="
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m rolling_restart $(ARGS)
 
 sticky: $(READY) ## Real proxies, sticky and not, polling and websocket, over three pods that restart; ARGS="--only haproxy"
-	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m sticky $(ARGS)
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests:$(CURDIR)/deploy $(BIN)/python -m sticky $(ARGS)
 
 recovery-herd: $(READY) ## 1,000 clients come back at once, each missed 1,000 messages; ARGS="--clients 500 --concurrent 4"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m recovery_herd $(ARGS)
@@ -83,6 +83,9 @@ swarm-image: ## The same as an image, for deploy/k8s/loadtest; BASE=...: of Pyth
 		-f loadtest/swarm/Dockerfile -t realtime-loadtest:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
 cluster-test: $(READY) ## helm install on a real Kubernetes, built from source the first time: needs Go; nodes need root and containerd
 	@$(BIN)/pytest -q tests/cluster $(ARGS)
+
+redis-memory: $(READY) ## What Redis keeps of each thing, in bytes, and what publishing costs it; ARGS="--results loadtest/results"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m micro.redis_memory $(ARGS)
 
 fuzz: $(READY) ## A million inputs for the parsers and whole connections; ARGS="--inputs N --seed N"
 	@cd tests && ../$(BIN)/python -m conformance.fuzz $(or $(ARGS),--inputs 1000000)

@@ -29,7 +29,7 @@ if command -v dpkg >/dev/null; then
     done
 fi
 rm -rf /usr/share/doc /usr/share/man /usr/share/info /usr/share/locale /usr/share/lintian /usr/share/bash-completion \
-    /usr/lib/*/gconv /var/cache/* /var/log/* /var/lib/apt /var/lib/dpkg/*-old /root/.[a-z]* /tmp/* 2>/dev/null || true
+    /usr/lib/*/gconv /var/cache/* /var/log/* /var/lib/apt /var/lib/dpkg/*-old ~root/.[a-z]* /tmp/* 2>/dev/null || true
 
 # Nobody becomes root by a file.
 find / -xdev -type f -perm /6000 -exec chmod a-s {} +

@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import shlex
 import shutil
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -15,11 +13,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import machine, programs
+from bench import kept, machine, programs
 from bench.measurements import Measurements
 from bench.plan import FULL, QUICK
 from bench.processes import FLOOR, NODE, OURS, STOCK
-from bench.report import Header, print_table, write_results
+from bench.report import BenchHeader, print_table, write_results
 from bench.run import Run
 from bench.scenarios import ON_DEMAND, SCENARIOS
 from bench.targets import Verdict, judge, load_targets
@@ -80,10 +78,10 @@ def main(
         shutil.rmtree(directory, ignore_errors=True)
 
     verdicts = [judge(target, run.measurements) for target in load_targets()]
-    header = Header(
+    header = BenchHeader(
         date=started,
         commit=machine.commit(REPOSITORY),
-        command=_command(),
+        command=kept.command("bench"),
         seconds=time.monotonic() - began,
         machine=about_machine,
         versions=machine.versions() | programs.versions() | {"beside": ", ".join(sorted(run.parts_used)) or "nothing"},
@@ -91,7 +89,7 @@ def main(
     )
     print_table(console, run.measurements)
     where = write_results(results, header, run.measurements, verdicts)
-    console.print(f"Results: {where.relative_to(Path.cwd()) if where.is_relative_to(Path.cwd()) else where}")
+    kept.print_where(console, where)
     _conclude(console, run.measurements, verdicts, run.problems, check=check)
 
 
@@ -138,11 +136,6 @@ def _chosen(names: str, known: tuple[str, ...]) -> list[str]:
     if unknown:
         raise SystemExit(f"Unknown: {', '.join(unknown)}. There are: {', '.join(known)}.")
     return [name for name in known if name in chosen]
-
-
-def _command() -> str:
-    arguments = shlex.join(sys.argv[1:])
-    return f'make bench ARGS="{arguments}"' if arguments else "make bench"
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.kept import Header
 from bench.measurements import Measurements, Summary
 from bench.processes import FLOOR, NODE, OURS, STOCK
 from bench.targets import Verdict
@@ -17,15 +17,9 @@ COLUMNS = (OURS, NODE, STOCK, FLOOR)
 
 
 @dataclass(frozen=True)
-class Header:
-    """When, where and with what a run took place."""
+class BenchHeader(Header):
+    """And what went wrong."""
 
-    date: datetime
-    commit: str
-    command: str
-    seconds: float
-    machine: dict[str, str]
-    versions: dict[str, str]
     problems: list[str]
 
 
@@ -52,14 +46,9 @@ def print_table(console: Console, measurements: Measurements) -> None:
     console.print(table)
 
 
-def write_results(results: Path, header: Header, measurements: Measurements, verdicts: Sequence[Verdict]) -> Path:
+def write_results(results: Path, header: BenchHeader, measurements: Measurements, verdicts: Sequence[Verdict]) -> Path:
     """Write results.json, results.md and the plots into a directory of this run's own; return it."""
-    where = results / f"{header.date:%Y-%m-%d}-{header.commit}"
-    number = 1
-    while where.exists():
-        number += 1
-        where = results / f"{header.date:%Y-%m-%d}-{header.commit}-{number}"
-    where.mkdir(parents=True)
+    where = header.own_directory(results)
     (where / "results.json").write_text(json.dumps(_as_json(header, measurements, verdicts), indent=2) + "\n")
     plots = _draw(where, measurements)
     (where / "results.md").write_text(_as_markdown(header, measurements, verdicts, plots))
@@ -74,7 +63,7 @@ def _draw(where: Path, measurements: Measurements) -> list[str]:
     return draw_all(where, measurements)
 
 
-def _as_json(header: Header, measurements: Measurements, verdicts: Sequence[Verdict]) -> dict[str, object]:
+def _as_json(header: BenchHeader, measurements: Measurements, verdicts: Sequence[Verdict]) -> dict[str, object]:
     measured = []
     for metric in measurements.metrics.values():
         servers = {}
@@ -89,8 +78,7 @@ def _as_json(header: Header, measurements: Measurements, verdicts: Sequence[Verd
                 ratios[other] = asdict(ratio)
         measured.append(asdict(metric) | {"servers": servers, "ours_over": ratios})
     return {
-        **asdict(header),
-        "date": header.date.isoformat(timespec="seconds"),
+        **header.as_json(),
         "measured": measured,
         "targets": [
             asdict(verdict.target) | {"measured": verdict.measured, "falls_short": verdict.falls_short}
@@ -99,16 +87,16 @@ def _as_json(header: Header, measurements: Measurements, verdicts: Sequence[Verd
     }
 
 
-def _as_markdown(header: Header, measurements: Measurements, verdicts: Sequence[Verdict], plots: Sequence[str]) -> str:
+def _as_markdown(
+    header: BenchHeader, measurements: Measurements, verdicts: Sequence[Verdict], plots: Sequence[str]
+) -> str:
     lines = [
         f"# Benchmark of {header.date:%Y-%m-%d}, commit {header.commit}",
         "",
         f"`{header.command}`, {header.seconds / 60:.0f} minutes. Medians, and in brackets the spread of the",
         "repetitions; *noise* means that the two spreads overlap.",
         "",
-        _pairs("Machine", header.machine),
-        "",
-        _pairs("Versions", header.versions),
+        *header.lines(),
         "",
     ]
     if header.problems:
@@ -126,10 +114,6 @@ def _as_markdown(header: Header, measurements: Measurements, verdicts: Sequence[
     for plot in plots:
         lines += ["", f"![{plot.removesuffix('.png')}]({plot})"]
     return "\n".join(lines) + "\n"
-
-
-def _pairs(title: str, pairs: dict[str, str]) -> str:
-    return f"{title}: " + ", ".join(f"{name} {value}" for name, value in pairs.items()) + "."
 
 
 def _cell(summary: Summary | None) -> str:

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import shlex
 import shutil
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -15,10 +13,10 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from bench import machine
+from bench import kept, machine
 from chaos.faults import FAULTS
 from chaos.planted import VICTIMS, prove
-from chaos.report import Header, print_table, print_what_is_wrong, write_results
+from chaos.report import print_table, print_what_is_wrong, write_results
 from chaos.scenario import FULL, QUICK, Outcome, Plan, Progress, run
 from parts.apache_kafka import ApacheKafka
 from parts.haproxy import haproxy_name
@@ -58,17 +56,17 @@ def main(
         outcomes = asyncio.run(_run_all(console, _chosen(only), QUICK if quick else FULL, directory, seed))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    header = Header(
+    header = kept.Header(
         date=started,
         commit=machine.commit(REPOSITORY),
-        command=_command(),
+        command=kept.command("chaos"),
         seconds=time.monotonic() - began,
         machine=about_machine,
         versions=machine.versions() | {"beside": f"{ApacheKafka.title}, {redis_name()}, {haproxy_name()}"},
     )
     print_table(console, outcomes)
     where = write_results(results, header, outcomes)
-    console.print(f"Results: {where.relative_to(Path.cwd()) if where.is_relative_to(Path.cwd()) else where}")
+    kept.print_where(console, where)
     if not all(outcome.is_green for outcome in outcomes):
         raise SystemExit(1)
 
@@ -135,11 +133,6 @@ def _chosen(names: str) -> list[str]:
     if unknown:
         raise SystemExit(f"Unknown: {', '.join(unknown)}. There are: {', '.join(FAULTS)}.")
     return [name for name in FAULTS if name in chosen]
-
-
-def _command() -> str:
-    arguments = shlex.join(sys.argv[1:])
-    return f'make chaos ARGS="{arguments}"' if arguments else "make chaos"
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """The table that is printed, and what is kept of a run."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.kept import Header
 from chaos.judge import Wrong
 from chaos.scenario import Outcome
 
@@ -34,18 +34,6 @@ EXPLANATION: Final = (
     "waited in Redis then for devices that keep no place). Unjudged: what was on its way to such devices when they "
     "were cut off, or came while a dead pod was still taken to hold them."
 )
-
-
-@dataclass(frozen=True)
-class Header:
-    """When, where and with what a run took place."""
-
-    date: datetime
-    commit: str
-    command: str
-    seconds: float
-    machine: Mapping[str, str]
-    versions: Mapping[str, str]
 
 
 def rows(outcomes: Sequence[Outcome]) -> list[list[str]]:
@@ -103,12 +91,7 @@ def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
 
 def write_results(results: Path, header: Header, outcomes: Sequence[Outcome]) -> Path:
     """Write results.json and results.md into a directory of this run's own; return it."""
-    name = f"{header.date:%Y-%m-%d}-{header.commit}-chaos"
-    where, number = results / name, 1
-    while where.exists():
-        number += 1
-        where = results / f"{name}-{number}"
-    where.mkdir(parents=True)
+    where = header.own_directory(results, "chaos")
     (where / "results.json").write_text(json.dumps(_as_json(header, outcomes), indent=2, default=str) + "\n")
     (where / "results.md").write_text(_as_markdown(header, outcomes))
     return where
@@ -116,8 +99,7 @@ def write_results(results: Path, header: Header, outcomes: Sequence[Outcome]) ->
 
 def _as_json(header: Header, outcomes: Sequence[Outcome]) -> dict[str, object]:
     return {
-        **asdict(header),
-        "date": header.date.isoformat(timespec="seconds"),
+        **header.as_json(),
         "scenarios": [
             # What the parts said last may name this machine's paths.
             {name: value for name, value in asdict(outcome).items() if name != "logs"} | {"kept": outcome.is_green}
@@ -132,9 +114,7 @@ def _as_markdown(header: Header, outcomes: Sequence[Outcome]) -> str:
         "",
         f"`{header.command}`, {header.seconds / 60:.0f} minutes. {EXPLANATION}",
         "",
-        _pairs("Machine", header.machine),
-        "",
-        _pairs("Versions", header.versions),
+        *header.lines(),
         "",
         f"| {' | '.join(HEADINGS)} |",
         "|---|---|" + "---:|" * (len(HEADINGS) - 3) + "---|",
@@ -144,7 +124,3 @@ def _as_markdown(header: Header, outcomes: Sequence[Outcome]) -> str:
         for violation in outcome.verdict.violations[:MAX_SHOWN]:
             lines += ["", f"{outcome.fault}:", "", "```", str(violation), "```"]
     return "\n".join(lines) + "\n"
-
-
-def _pairs(title: str, pairs: Mapping[str, str]) -> str:
-    return f"{title}: " + ", ".join(f"{name} {value}" for name, value in pairs.items()) + "."

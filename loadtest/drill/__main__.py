@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import shlex
 import shutil
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -15,12 +13,12 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from bench import machine
+from bench import kept, machine
 from chaos.scenario import Progress
 from drill.expectations import EXPECTED
 from drill.faults import FAULTS, HOLD_SECONDS
 from drill.rehearsal import Rehearsal, rehearse
-from drill.report import Header, in_short, print_rehearsal, write_results
+from drill.report import in_short, print_rehearsal, write_results
 from parts.apache_kafka import ApacheKafka
 from parts.haproxy import haproxy_name
 from parts.needs import PROGRAMS, find
@@ -63,16 +61,16 @@ def main(
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     beside = f"{ApacheKafka.title}, {redis_name()}, {haproxy_name()}, {prometheus_name()}"
-    header = Header(
+    header = kept.Header(
         date=started,
         commit=machine.commit(REPOSITORY),
-        command=_command(),
+        command=kept.command("drill"),
         seconds=time.monotonic() - began,
         machine=about_machine,
         versions=machine.versions() | {"beside": beside},
     )
     where = write_results(results, header, rehearsals)
-    console.print(f"Results: {where.relative_to(Path.cwd()) if where.is_relative_to(Path.cwd()) else where}")
+    kept.print_where(console, where)
     if not all(rehearsal.is_passed for rehearsal in rehearsals):
         raise SystemExit(1)
 
@@ -131,11 +129,6 @@ def _chosen(names: str) -> list[str]:
     if unknown or not chosen:
         raise SystemExit(f"Unknown: {', '.join(unknown)}. There are: {', '.join(FAULTS)}.")
     return [name for name in FAULTS if name in chosen]
-
-
-def _command() -> str:
-    arguments = shlex.join(sys.argv[1:])
-    return f'make drill ARGS="{arguments}"' if arguments else "make drill"
 
 
 if __name__ == "__main__":

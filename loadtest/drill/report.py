@@ -1,15 +1,15 @@
 """What is printed of a drill, and what is kept."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.kept import Header
 from drill.alerts import FIRING, GONE, PENDING, RESOLVED, AlertHistory
 from drill.plot import draw
 from drill.rehearsal import Rehearsal
@@ -18,18 +18,6 @@ ALERT_HEADINGS: Final = ("alert", "must", "pending", "firing", "webhook told", "
 PANEL_HEADINGS: Final = ("panel", "must within", "told first", "until", "before", "then", "why")
 # A panel that has told until nearly the end of the watch tells on.
 STILL_SECONDS: Final = 6.0
-
-
-@dataclass(frozen=True)
-class Header:
-    """When, where and with what a drill took place."""
-
-    date: datetime
-    commit: str
-    command: str
-    seconds: float
-    machine: Mapping[str, str]
-    versions: Mapping[str, str]
 
 
 def alert_rows(rehearsal: Rehearsal) -> list[list[str]]:
@@ -123,12 +111,7 @@ def in_short(rehearsal: Rehearsal) -> str:
 
 def write_results(results: Path, header: Header, rehearsals: Sequence[Rehearsal]) -> Path:
     """Write results.md, results.json and a picture for each fault into a directory of this run's own; return it."""
-    name = f"{header.date:%Y-%m-%d}-{header.commit}-drill"
-    where, number = results / name, 1
-    while where.exists():
-        number += 1
-        where = results / f"{name}-{number}"
-    where.mkdir(parents=True)
+    where = header.own_directory(results, "drill")
     (where / "results.md").write_text(_as_markdown(header, rehearsals))
     (where / "results.json").write_text(json.dumps(_as_json(header, rehearsals), indent=2) + "\n")
     for rehearsal in rehearsals:
@@ -142,9 +125,7 @@ def _as_markdown(header: Header, rehearsals: Sequence[Rehearsal]) -> str:
         "",
         f"`{header.command}`, {header.seconds / 60:.0f} minutes. Times are seconds from the fault's beginning.",
         "",
-        _pairs("Machine", header.machine),
-        "",
-        _pairs("Versions", header.versions),
+        *header.lines(),
     ]
     for rehearsal in rehearsals:
         lines += ["", f"## {rehearsal.fault}", "", in_short(rehearsal), ""]
@@ -166,8 +147,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[s
 
 def _as_json(header: Header, rehearsals: Sequence[Rehearsal]) -> dict[str, object]:
     return {
-        **asdict(header),
-        "date": header.date.isoformat(timespec="seconds"),
+        **header.as_json(),
         "drills": [
             {
                 "fault": rehearsal.fault,
@@ -181,10 +161,6 @@ def _as_json(header: Header, rehearsals: Sequence[Rehearsal]) -> dict[str, objec
             for rehearsal in rehearsals
         ],
     }
-
-
-def _pairs(title: str, pairs: Mapping[str, str]) -> str:
-    return f"{title}: " + ", ".join(f"{name} {value}" for name, value in pairs.items()) + "."
 
 
 def _seconds(at: float | None) -> str:

@@ -1,13 +1,11 @@
 """What Redis keeps for each thing that pods put there, in bytes, and what it costs Redis to publish, in time.
 
-`.venv/bin/python -m loadtest.micro.redis_memory` from the repository's root; `--results DIRECTORY` keeps the table. The
-product's own classes write, into an empty Redis; what a thing takes is what `used_memory` grew by. Names and
-places are as long as a shop's are.
+`make redis-memory`; ARGS="--results DIRECTORY" keeps the table. The product's own classes write, into an empty Redis;
+what a thing takes is what `used_memory` grew by. Names and places are as long as a shop's are.
 """
 
 import asyncio
 import json
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -21,26 +19,24 @@ import typer
 import uvloop
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+
+from bench import machine
+from micro.stages import published_by_corpus
+from parts.redis_server import RedisServer, redis_name
+from realtime.broker.base import NO_POSITION, Publication, PublishedRecord, RecordBatch
+from realtime.broker.place import Place
+from realtime.broker.redis import RedisBroker
+from realtime.presence.base import Device
+from realtime.presence.redis_devices import RedisPresence
+from realtime.redis.connection import connect_redis
+from realtime.redis.keys import Keys
+from realtime.resumption.base import ResumableSession
+from realtime.resumption.redis import RedisResumableSessions
+from realtime.settings import HistorySettings, PresenceSettings, RecoverySettings, RedisSettings
+from realtime.telemetry.metrics import Metrics
 
 ROOT: Final = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "loadtest")]
-
-from bench import machine  # noqa: E402 - found by the line above
-from parts.redis_server import RedisServer, redis_name  # noqa: E402
-from realtime.broker.base import NO_POSITION, Publication, PublishedRecord, RecordBatch  # noqa: E402
-from realtime.broker.place import Place  # noqa: E402
-from realtime.broker.redis import RedisBroker  # noqa: E402
-from realtime.presence.base import Device  # noqa: E402
-from realtime.presence.redis_devices import RedisPresence  # noqa: E402
-from realtime.redis.connection import connect_redis  # noqa: E402
-from realtime.redis.keys import Keys  # noqa: E402
-from realtime.resumption.base import ResumableSession  # noqa: E402
-from realtime.resumption.redis import RedisResumableSessions  # noqa: E402
-from realtime.settings import HistorySettings, PresenceSettings, RecoverySettings, RedisSettings  # noqa: E402
-from realtime.telemetry.metrics import Metrics  # noqa: E402
-
-from .stages import published_by_corpus  # noqa: E402
-
 PREFIX: Final = "realtime"
 EPOCH: Final = "7Qx2f0aB"
 OFFSET: Final = 1_795_428_000_123_456
@@ -229,16 +225,16 @@ async def small_things(measured: Measured) -> None:
     listeners = [measured.operator.pubsub() for _ in range(PODS_THAT_SUBSCRIBE)]
     for number, listener in enumerate(listeners, 1):
 
-        async def subscribe(listener: object = listener) -> None:
+        async def subscribe(listener: PubSub = listener) -> None:
             for start in range(0, THINGS, 500):
-                await listener.subscribe(*channels[start : start + 500])  # type: ignore[attr-defined]
+                await listener.subscribe(*channels[start : start + 500])
             heard = 0
             while heard < THINGS:
-                heard += await listener.get_message(timeout=5) is not None  # type: ignore[attr-defined]
+                heard += await listener.get_message(timeout=5) is not None
 
         await measured.each(f"a room's subscription, by pod {number}", THINGS, subscribe)
     for listener in listeners:
-        await listener.aclose()  # type: ignore[no-untyped-call]
+        await listener.aclose()
 
 
 async def publishing(measured: Measured) -> None:

@@ -5,19 +5,15 @@ import base64
 import json
 import os
 import random
-import struct
 import time
 from typing import Any, Final
+
+from swarm.frames import CLOSE, TEXT, frame_of, take_frame
 
 # socket.io-client's defaults: reconnectionDelay, reconnectionDelayMax, randomizationFactor.
 FIRST_DELAY_SECONDS: Final = 1.0
 LONGEST_DELAY_SECONDS: Final = 5.0
 JITTER: Final = 0.5
-
-_MASK: Final = b"\0\0\0\0"  # a legal mask, under which text stays as it is
-TEXT: Final = 1
-CLOSE: Final = 8
-MAX_SHORT: Final = 125
 
 
 class Shopper(asyncio.Protocol):
@@ -100,29 +96,12 @@ class Shopper(asyncio.Protocol):
                 return
             self._is_upgraded = True
             received[:] = rest
-        while (frame := self._take_frame()) is not None:
-            kind, payload = frame
+        while (frame := take_frame(self._received)) is not None:
+            _, kind, payload = frame
             if kind == TEXT:
                 self._take(payload.decode())
             elif kind == CLOSE and self._transport is not None:
                 self._transport.abort()
-
-    def _take_frame(self) -> tuple[int, bytes] | None:
-        received = self._received
-        if len(received) < 2:
-            return None
-        size, start = received[1] & 0x7F, 2
-        if size > MAX_SHORT:
-            width, form = (2, "!H") if size == MAX_SHORT + 1 else (8, "!Q")
-            if len(received) < 2 + width:
-                return None
-            (size,) = struct.unpack_from(form, received, 2)
-            start += width
-        if len(received) < start + size:
-            return None
-        frame = received[0] & 0x0F, bytes(received[start : start + size])
-        del received[: start + size]
-        return frame
 
     # -- what the server says ---------------------------------------------------------------------------------------
 
@@ -159,6 +138,5 @@ class Shopper(asyncio.Protocol):
 
     def _say(self, packet: str) -> None:
         text = packet.encode()
-        length = bytes([0x80 | len(text)]) if len(text) <= MAX_SHORT else b"\xfe" + struct.pack("!H", len(text))
         if self._transport is not None:
-            self._transport.write(b"\x81" + length + _MASK + text)
+            self._transport.write(frame_of(TEXT, text))

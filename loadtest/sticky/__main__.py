@@ -3,10 +3,8 @@
 import asyncio
 import logging
 import re
-import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -17,12 +15,12 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from bench import machine
+from bench import kept, machine
 from parts.apache_kafka import ApacheKafka
 from parts.js_client import js_client_name
 from parts.needs import PROGRAMS, find
 from parts.redis_server import RedisServer, redis_name
-from sticky.report import Header, judge, print_table, write_results
+from sticky.report import StickyHeader, judge, print_table, write_results
 from sticky.stage import KINDS, NEEDED, Lived, Plan, live
 
 REPOSITORY: Final = Path(__file__).parents[2]
@@ -66,10 +64,10 @@ def main(
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     beside = [ApacheKafka.title, redis_name(), js_client_name(), *(_version(NEEDED[name]) for name in there)]
-    header = Header(
+    header = StickyHeader(
         date=started,
         commit=machine.commit(REPOSITORY),
-        command=shlex.join(["make", "sticky", *([f"ARGS={shlex.join(sys.argv[1:])}"] if sys.argv[1:] else [])]),
+        command=kept.command("sticky"),
         seconds=time.monotonic() - began,
         machine=about_machine,
         versions=machine.versions() | {"beside": ", ".join(beside)},
@@ -77,7 +75,7 @@ def main(
     )
     print_table(console, rows)
     where = write_results(results, header, rows)
-    console.print(f"Results: {where.relative_to(Path.cwd()) if where.is_relative_to(Path.cwd()) else where}")
+    kept.print_where(console, where)
     if not all(row.holds for row in rows if row.must_hold):
         raise SystemExit(1)
 

@@ -4,13 +4,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.kept import Header
 from sticky.members import Cell, Member
 from sticky.stage import KINDS, Lived
 
@@ -75,15 +75,9 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Header:
-    """When, where and with what a run took place."""
+class StickyHeader(Header):
+    """And what could not be tried, and why."""
 
-    date: datetime
-    commit: str
-    command: str
-    seconds: float
-    machine: Mapping[str, str]
-    versions: Mapping[str, str]
     absent: Mapping[str, str]
 
 
@@ -130,30 +124,22 @@ def print_table(console: Console, rows: Sequence[Row]) -> None:
     console.print(table)
 
 
-def write_results(results: Path, header: Header, rows: Sequence[Row]) -> Path:
+def write_results(results: Path, header: StickyHeader, rows: Sequence[Row]) -> Path:
     """Write results.json and results.md into a directory of this run's own; return it."""
-    name = f"{header.date:%Y-%m-%d}-{header.commit}-sticky"
-    where, number = results / name, 1
-    while where.exists():
-        number += 1
-        where = results / f"{name}-{number}"
-    where.mkdir(parents=True)
-    told = asdict(header) | {"date": header.date.isoformat(timespec="seconds")}
-    whole = told | {"rows": [asdict(row) | {"verdict": row.verdict} for row in rows]}
+    where = header.own_directory(results, "sticky")
+    whole = header.as_json() | {"rows": [asdict(row) | {"verdict": row.verdict} for row in rows]}
     (where / "results.json").write_text(json.dumps(whole, indent=2) + "\n")
     (where / "results.md").write_text(_as_markdown(header, rows))
     return where
 
 
-def _as_markdown(header: Header, rows: Sequence[Row]) -> str:
+def _as_markdown(header: StickyHeader, rows: Sequence[Row]) -> str:
     lines = [
         f"# Sticky matrix of {header.date:%Y-%m-%d}, commit {header.commit}",
         "",
         f"`{header.command}`, {header.seconds:.0f} s: three pods, restarted one after the other under messages.",
         "",
-        f"Machine: {', '.join(f'{key} {value}' for key, value in header.machine.items())}.",
-        "",
-        f"Versions: {', '.join(f'{key} {value}' for key, value in header.versions.items())}.",
+        *header.lines(),
         "",
         *(f"Left out: {name}, for want of {why}." for name, why in header.absent.items()),
         *table_lines(rows),

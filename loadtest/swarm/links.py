@@ -14,14 +14,13 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 from urllib.parse import SplitResult, urlsplit
 
+from swarm.frames import CLOSE, CONTINUATION, PING, PONG, TEXT, frame_of, take_frame
+
 PATH: Final = "/socket.io/?EIO=4&transport="
 CONNECT_SECONDS: Final = 15.0
 POLL_SECONDS: Final = 60.0
 HEAD_MAX_BYTES: Final = 16_384
 RECEIVE_BYTES: Final = 65_536
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-SHORT: Final = 125
-MASK: Final = b"\0\0\0\0"  # a legal mask, under which text stays as it is
 
 
 class LinkLost(Exception):
@@ -86,7 +85,7 @@ class WebsocketLink:
         self._socket.settimeout(timeout_seconds)
         try:
             while True:
-                while (frame := self._take_frame()) is None:
+                while (frame := take_frame(self._received)) is None:
                     self._fill()
                 is_last, kind, payload = frame
                 if kind == PING:
@@ -116,30 +115,11 @@ class WebsocketLink:
             raise LinkLost("closed without a word")
         self._received += data
 
-    def _take_frame(self) -> tuple[bool, int, bytes] | None:
-        received = self._received
-        if len(received) < 2:
-            return None
-        size, start = received[1] & 0x7F, 2
-        if size > SHORT:
-            width, form = (2, "!H") if size == SHORT + 1 else (8, "!Q")
-            if len(received) < 2 + width:
-                return None
-            (size,) = struct.unpack_from(form, received, 2)
-            start += width
-        if len(received) < start + size:
-            return None
-        frame = bool(received[0] & 0x80), received[0] & 0x0F, bytes(received[start : start + size])
-        del received[: start + size]
-        return frame
-
     def _write(self, kind: int, payload: bytes) -> None:
         if self._socket is None:
             raise LinkLost("closed")
-        size = len(payload)
-        length = bytes([0x80 | size]) if size <= SHORT else b"\xfe" + struct.pack("!H", size)
         try:
-            self._socket.sendall(bytes([0x80 | kind]) + length + MASK + payload)
+            self._socket.sendall(frame_of(kind, payload))
         except OSError as error:
             raise LinkLost(f"{error or type(error).__name__}") from None
 
