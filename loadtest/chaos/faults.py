@@ -221,6 +221,8 @@ class ClientStuck(Fault):
     async def plot(self, stage: Stage) -> None:
         # What the kernel buffers comes on top: a scenario is not long enough to fill the default as well.
         stage.plot.settings["REALTIME_SOCKETS__WAITING_MAX_BYTES"] = "65536"
+        # Who reads nothing answers no ping either: on a busy machine it would be closed for that before it is full.
+        stage.plot.settings["REALTIME_SOCKETS__PING_TIMEOUT_SECONDS"] = str(int(PATIENCE_SECONDS))
 
     async def strike(self, stage: Stage, crowd: Crowd) -> None:
         candidates = [device for device in crowd.devices if device.log.is_steady or device.log.hears_all]

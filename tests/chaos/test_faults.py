@@ -25,8 +25,8 @@ pytestmark = pytest.mark.timeout(240)
 def is_kept(broker: ApacheKafka, tmp_path: Path) -> Keeps:
     async def is_kept(fault: str) -> None:
         outcome = await run(FAULTS[fault](PLAN.hold_seconds), PLAN, broker, tmp_path, Progress())
+        assert outcome.problems == [], outcome.logs  # first: of a scenario that broke off, messages are missing, too
         assert outcome.verdict.violations == [], "\n".join(map(str, outcome.verdict.violations[:MAX_SHOWN]))
-        assert outcome.problems == [], outcome.logs
         assert outcome.seconds_to_recover is not None
 
     return is_kept
