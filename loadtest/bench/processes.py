@@ -8,12 +8,11 @@ from pathlib import Path
 
 from bench.machine import Cores
 from bench.programs import HERE, c_program, node, node_packages
+from observe import processes
 from parts.child import Child
 from parts.ports import free_port
 
 PACKAGES = HERE.parent  # where `bench` is imported from
-NS_PER_SECOND = 1_000_000_000
-BYTES_PER_KB = 1_024
 
 OURS, STOCK, NODE, FLOOR = "ours", "stock", "node", "floor"
 
@@ -47,12 +46,6 @@ class Server(Child):
         return True
 
     @property
-    def pid(self) -> int:
-        """The process's id."""
-        assert self._process is not None
-        return self._process.pid
-
-    @property
     def state(self) -> str:
         """In words, for people who wonder what went wrong."""
         assert self._process is not None
@@ -60,17 +53,11 @@ class Server(Child):
 
     def cpu_seconds(self) -> float:
         """Processor time of all its threads so far, kernel and user, exact to the nanosecond."""
-        spent_ns = 0
-        for thread in Path(f"/proc/{self.pid}/task").iterdir():
-            spent_ns += int((thread / "schedstat").read_text().split()[0])
-        return spent_ns / NS_PER_SECOND
+        return processes.cpu_seconds(self.pid)
 
     def resident_bytes(self) -> int:
         """Memory that it holds; what the kernel buffers for its sockets is not in it."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * BYTES_PER_KB
-        raise ProcessLookupError(self.name)
+        return processes.resident_bytes(self.pid)
 
 
 def make_server(kind: str, directory: Path, cores: Cores, *, core: int | None = None, **options: str) -> Server:

@@ -11,8 +11,9 @@ import time
 from bench.client import LoadClient, LoadFailed
 from bench.emission import JOIN_ROOM
 from bench.measurements import Metric
-from bench.processes import BYTES_PER_KB, NODE, OURS, STOCK, Server
+from bench.processes import NODE, OURS, STOCK, Server
 from bench.run import Run
+from observe.processes import BYTES_PER_KB
 
 JOINS = ['420["join","user:%d"]', JOIN_ROOM.replace("420", "421", 1)]
 # Before the first look at the server's memory: what the first connections load is not theirs.

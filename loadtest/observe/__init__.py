@@ -1,0 +1,1 @@
+"""What processes cost while something runs: sampled, and drawn."""
