@@ -19,7 +19,7 @@ ENGINE ?=
 export IMAGE BASE PLATFORM ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd redis-memory sticky fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd redis-memory sticky ceiling fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ sticky: $(READY) ## Real proxies, sticky and not, polling and websocket, over th
 
 recovery-herd: $(READY) ## 1,000 clients come back at once, each missed 1,000 messages; ARGS="--clients 500 --concurrent 4"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m recovery_herd $(ARGS)
+
+ceiling: $(READY) ## How many sockets one machine holds, in what memory, and how late; ARGS="--sockets 50000 --minutes 10"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m ceiling $(ARGS)
 
 LOAD := .venv-load
 $(LOAD)/.ready: requirements.load.lock

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,9 +83,26 @@ class LoadClient:
             self._process.kill()
         await self._process.wait()
 
-    async def group(self, name: str, port: int, *, tokens: Path | None = None, joins: Sequence[str] = ()) -> None:
-        """Name a group of sockets: where they connect, with which tokens (a file), and which packets they join with."""
+    async def group(
+        self,
+        name: str,
+        port: int,
+        *,
+        tokens: Path | None = None,
+        joins: Sequence[str] = (),
+        auth: str = "",
+        source: str = "",
+        stamp: str = "",
+    ) -> None:
+        """Name a group of sockets: where they connect, with which tokens (a file), and which packets they join with.
+
+        `auth` is what CONNECT says beside the token (`,"recovery":true`), `source` the address they connect from, and
+        `stamp` the text before the time of sending in what they hear, if it is not `"t":`.
+        """
         await self._tell(f"group {name} {port}" + (f" {tokens}" if tokens else ""))
+        for verb, what in (("from", source), ("auth", auth), ("stamp", stamp)):
+            if what:
+                await self._tell(f"{verb} {name} {what}")
         for packet in joins:
             await self._tell(f"join {name} {packet}")
 
@@ -117,6 +135,16 @@ class LoadClient:
     async def report(self, name: str) -> Report:
         """Return what has been counted so far."""
         return _report(await self._tell(f"report {name}"))
+
+    async def latencies(self, name: str) -> Counter[int]:
+        """How many messages had which latency, in nanoseconds, since the group was armed."""
+        return Counter(dict((await self._tell(f"latencies {name}"))["latencies_ns"]))
+
+    @property
+    def pid(self) -> int:
+        """The client's process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
 
     async def start_echoes(self, name: str, every_ms: int) -> None:
         """Have the first of the group ask for an echo at a fixed pace."""

@@ -1,14 +1,18 @@
 // The load client: reads commands from standard input, one a line, and answers each with one line of JSON.
 //
 //   group NAME PORT [TOKENS-FILE]              sockets of this group connect to 127.0.0.1:PORT
+//   from NAME ADDRESS                          they connect from this address of the machine; any, if it is not said
+//   auth NAME FIELDS                           what CONNECT says beside the token, such as ,"recovery":true
 //   join NAME PACKET                           they send this after CONNECT, and wait for its ack; %d: their number
 //   connect NAME COUNT UNDER-WAY TIMEOUT-S     open so many more, so many at a time
 //   arm NAME STRICT ORDER-KEY                  count anew; the number behind the key must grow (STRICT 1) or not shrink
+//   stamp NAME KEY                             the number behind the key says when a message was sent; before: "t":
 //   send NAME MEMBER PACKET                    let one of them say something
 //   wait NAME FRAMES TIMEOUT-S                 until the group has counted so many messages
 //   rounds NAME FRAMES ROUNDS TIMEOUT-S BY PACKET   the first of group BY sends the packet, group NAME waits for so many
 //                                              messages; then the next round, without a pause
 //   report NAME                                what has been counted so far
+//   latencies NAME                             each latency and how many messages had it, so that clients can be added up
 //   echo NAME INTERVAL-MS                      begin to send echoes; 0: stop, wait for the last, and report
 //   ask NAME TIMEOUT-S PACKET                  send a packet with ack id 500; its ack's arguments
 //   drop NAME                                  close all sockets of the group at once
@@ -42,6 +46,17 @@ static void print_report(const group *g) {
            g->frames, seconds(g->last_ns - g->began_ns), g->bytes, g->out_of_order, most, fewest, g->ready, g->lost);
     print_histogram("latency_us", &g->latency_ns);
     printf("}\n");
+}
+
+static void print_latencies(const histogram *h) {
+    printf("{\"latencies_ns\":[");
+    const char *separator = "";
+    for (int index = 0; index < BUCKETS; index++) {
+        if (!h->buckets[index]) continue;
+        printf("%s[%lu,%u]", separator, (unsigned long)histogram_upper(index), h->buckets[index]);
+        separator = ",";
+    }
+    printf("]}\n");
 }
 
 static void wait_for_frames(const group *g, long frames, double timeout_seconds) {
@@ -106,6 +121,15 @@ static int carry_out(char *line) {
     }
     group *g = group_named(name), *by;
     if (!g) return 0;
+    if (!strcmp(verb, "from")) return group_from(g, rest) && printf("{\"ok\":true}\n");
+    if (!strcmp(verb, "auth")) {
+        g->auth = strdup(rest);
+        return printf("{\"ok\":true}\n");
+    }
+    if (!strcmp(verb, "stamp")) {
+        snprintf(g->stamp_key, sizeof g->stamp_key, "%s", rest);
+        return printf("{\"ok\":true}\n");
+    }
     if (!strcmp(verb, "join") && g->joins_count < MAX_JOINS) {
         g->joins[g->joins_count++] = strdup(rest);
         return printf("{\"ok\":true}\n");
@@ -138,6 +162,10 @@ static int carry_out(char *line) {
     }
     if (!strcmp(verb, "report")) {
         print_report(g);
+        return 1;
+    }
+    if (!strcmp(verb, "latencies")) {
+        print_latencies(&g->latency_ns);
         return 1;
     }
     if (!strcmp(verb, "echo") && sscanf(rest, "%d", &a) == 1) {

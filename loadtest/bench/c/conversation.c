@@ -15,7 +15,8 @@ static void connect_namespace(client_socket *s) {
     char packet[FRAME_BYTES];
     group *g = s->group;
     if (g->tokens_count)
-        snprintf(packet, sizeof packet, "40{\"token\":\"%s\"}", g->tokens[s->number % g->tokens_count]);
+        snprintf(packet, sizeof packet, "40{\"token\":\"%s\"%s}", g->tokens[s->number % g->tokens_count],
+                 g->auth ? g->auth : "");
     else
         strcpy(packet, "40");
     send_packet(s, packet);
@@ -55,7 +56,7 @@ static void count_message(client_socket *s, const char *text, const char *end, i
     long number = number_at(order, end);
     if (g->is_strict ? number <= s->order : number < s->order) g->out_of_order++;
     s->order = number;
-    const char *sent = behind(order, end, "\"t\":");
+    const char *sent = behind(order, end, g->stamp_key);
     if (sent) histogram_add(&g->latency_ns, read_ns - number_at(sent, end));
 }
 

@@ -23,16 +23,21 @@ static inline void histogram_add(histogram *h, int64_t signed_value) {
     if (value > h->max) h->max = value;
 }
 
+// The upper edge of a bucket.
+static inline uint64_t histogram_upper(int index) {
+    if (index < SUB_BUCKETS) return (uint64_t)index;
+    int exponent = (index >> SUB_BITS) + SUB_BITS - 1;
+    uint64_t low = (1ULL << exponent) + ((uint64_t)(index & (SUB_BUCKETS - 1)) << (exponent - SUB_BITS));
+    return low + (1ULL << (exponent - SUB_BITS)) - 1;
+}
+
 // The value below which `quantile` (0 to 1) of all values lie: the upper edge of its bucket.
 static inline uint64_t histogram_quantile(const histogram *h, double quantile) {
     uint64_t wanted = (uint64_t)(quantile * (double)h->count), seen = 0;
     for (int index = 0; index < BUCKETS; index++) {
         seen += h->buckets[index];
         if (seen <= wanted) continue;
-        if (index < SUB_BUCKETS) return (uint64_t)index;
-        int exponent = (index >> SUB_BITS) + SUB_BITS - 1;
-        uint64_t low = (1ULL << exponent) + ((uint64_t)(index & (SUB_BUCKETS - 1)) << (exponent - SUB_BITS));
-        uint64_t upper = low + (1ULL << (exponent - SUB_BITS)) - 1;
+        uint64_t upper = histogram_upper(index);
         return upper < h->max ? upper : h->max;
     }
     return h->max;

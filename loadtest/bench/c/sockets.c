@@ -59,9 +59,12 @@ group *group_add(const char *name, int port) {
     group *g = &groups[groups_count++];
     snprintf(g->name, sizeof g->name, "%s", name);
     g->port = port;
+    strcpy(g->stamp_key, "\"t\":");
     g->members = calloc(MAX_SOCKETS, sizeof *g->members);
     return g;
 }
+
+int group_from(group *g, const char *address) { return inet_pton(AF_INET, address, &g->source) == 1; }
 
 void group_read_tokens(group *g, const char *path) {
     FILE *file = fopen(path, "r");
@@ -139,6 +142,12 @@ void socket_start(group *g) {
     if (s->fd < 0) fail("socket");
     int yes = 1;
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    if (g->source.s_addr) {
+        // The port is chosen by connect(): so it has to be free of this server alone, and 28,000 go to each address.
+        setsockopt(s->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
+        struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr = g->source};
+        if (bind(s->fd, (void *)&source, sizeof source)) fail("bind");
+    }
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)g->port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     // Blocking: on loopback it returns at once, as long as the listener's backlog is not full.

@@ -4,6 +4,7 @@
 // what arrives is counted for the group, checked for order, and measured against the time that the message carries.
 #pragma once
 #include "histogram.h"
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,8 @@ typedef enum { UPGRADING, OPENING, CONNECTING, JOINING, READY, CLOSED } stage;
 typedef struct {
     char name[32];
     int port;
+    struct in_addr source;  // 0: any
+    char *auth;             // what CONNECT says beside the token; NULL: nothing
     char **tokens;  // one for each socket in turn; none: CONNECT without auth
     int tokens_count;
     char *joins[MAX_JOINS];  // packets sent after CONNECT, each answered by an ack; %d stands for the socket's number
@@ -32,7 +35,8 @@ typedef struct {
     int is_strict;       // the number must grow; otherwise it must not shrink
     int64_t began_ns, last_ns;
     long frames, bytes, out_of_order;
-    histogram latency_ns;  // of messages that carry "t":, nanoseconds of CLOCK_MONOTONIC
+    char stamp_key[32];    // text before the time at which a message was sent, nanoseconds of CLOCK_MONOTONIC
+    histogram latency_ns;  // of messages that carry it
 
     // Echoes: an event with an ack, sent by the first socket at a fixed pace whether or not the last was answered.
     int64_t echo_interval_ns, next_echo_ns;
@@ -48,6 +52,7 @@ int64_t now_ns(void);
 void sockets_begin(void);
 group *group_named(const char *name);  // NULL: there is none
 group *group_add(const char *name, int port);
+int group_from(group *g, const char *address);  // 0: that is no address
 void group_read_tokens(group *g, const char *path);
 void group_arm(group *g, int is_strict, const char *order_key);  // begin to count anew
 void group_most_and_fewest(const group *g, long *most, long *fewest);  // frames of a single socket

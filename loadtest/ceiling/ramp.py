@@ -1,0 +1,140 @@
+"""Ever more sockets, until all are there or something ends; looked at closely at each tenth."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from bench.client import LoadFailed
+from ceiling.lateness import Lateness, Probe
+from ceiling.memory import BYTES_PER_GB, Available, Memory
+from ceiling.stage import Stage
+
+TENTHS: Final = 10
+# Between two looks at memory and time, so many are opened on each pod.
+SLICE_OF_A_POD: Final = 100
+# Below that the processor has ended, whatever else is left.
+SLOWEST_HANDSHAKES_PER_SECOND: Final = 10.0
+# After sockets have been opened, until all that is written about them later is written.
+SETTLE_SECONDS: Final = 5.0
+QUIET_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How far to go, and what ends it before: so many bytes are left alone, so many seconds are taken."""
+
+    sockets: int
+    reserve_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was found when so many sockets were open; cores are processors kept busy, by part."""
+
+    at_seconds: float
+    sockets: int
+    handshakes_per_second: float
+    cores_opening: Mapping[str, float]
+    cores_quiet: Mapping[str, float]
+    memory: Memory
+    available_bytes: int
+    room: int
+    of_users: Lateness
+    of_room: Lateness
+
+
+@dataclass
+class Climb:
+    """A whole run. `empty` is the memory before the first socket; `path` holds (seconds, sockets, bytes available)."""
+
+    plan: Plan
+    empty: Memory
+    ended_by: str = ""
+    steps: list[Step] = field(default_factory=list)
+    path: list[tuple[float, int, int]] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each message came, and once, and no socket was lost."""
+        return bool(self.steps) and all(step.of_users.is_whole and step.of_room.is_whole for step in self.steps)
+
+
+class Ramp:
+    """Climbs once; `tell` is told after every slice how many sockets there are and how much memory is left."""
+
+    def __init__(self, stage: Stage, plan: Plan, tell: Callable[[int, int], None], say: Callable[[str], None]) -> None:
+        self._stage = stage
+        self._plan = plan
+        self._tell = tell
+        self._say = say
+        self._available = Available()
+        self._probe = Probe(stage, random.Random(1))
+        self._began = time.monotonic()
+        self.climb = Climb(plan, stage.memory())
+
+    async def run(self) -> Climb:
+        """Open sockets tenth by tenth. A tenth that could not be finished is looked at, too."""
+        self._began = time.monotonic()
+        climb, stage = self.climb, self._stage
+        goals = [self._plan.sockets * tenth // TENTHS for tenth in range(1, TENTHS + 1)]
+        for goal in goals:
+            before, spent, began = stage.sockets, stage.cpu_seconds(), time.monotonic()
+            try:
+                await self._open_up_to(goal)
+                seconds = time.monotonic() - began
+                if stage.sockets > before:
+                    pace = (stage.sockets - before) / seconds
+                    climb.steps.append(await self._look(pace, _cores(spent, stage.cpu_seconds(), seconds)))
+            except LoadFailed as failed:
+                climb.ended_by = f"what broke: {failed}"
+            if climb.ended_by:
+                return climb
+        climb.ended_by = f"--sockets {self._plan.sockets}: all of them are open"
+        return climb
+
+    async def _open_up_to(self, goal: int) -> None:
+        stage, plan = self._stage, self._plan
+        while stage.sockets < goal:
+            began = time.monotonic()
+            count = min(SLICE_OF_A_POD * len(stage.pairs), goal - stage.sockets)
+            await stage.open(count)
+            pace, left = count / (time.monotonic() - began), self._available.bytes()
+            self.climb.path.append((time.monotonic() - self._began, stage.sockets, left))
+            self._tell(stage.sockets, left)
+            if left < plan.reserve_bytes:
+                self.climb.ended_by = f"memory: less than {plan.reserve_bytes / BYTES_PER_GB:.1f} GB are left"
+            elif time.monotonic() - self._began > plan.seconds:
+                self.climb.ended_by = f"--minutes {plan.seconds / 60:g}: it was stopped, and could have gone on"
+            elif pace < SLOWEST_HANDSHAKES_PER_SECOND:
+                self.climb.ended_by = f"the processor: no more than {pace:.0f} handshakes a second"
+            if self.climb.ended_by:
+                return
+
+    async def _look(self, pace: float, cores_opening: Mapping[str, float]) -> Step:
+        stage = self._stage
+        self._say(f"{stage.sockets:,} sockets: how much memory, how late are messages?")
+        await asyncio.sleep(SETTLE_SECONDS)
+        spent, began = stage.cpu_seconds(), time.monotonic()
+        await asyncio.sleep(QUIET_SECONDS)
+        cores_quiet = _cores(spent, stage.cpu_seconds(), time.monotonic() - began)
+        memory, left = stage.memory(), self._available.bytes()
+        return Step(
+            at_seconds=time.monotonic() - self._began,
+            sockets=stage.sockets,
+            handshakes_per_second=pace,
+            cores_opening=cores_opening,
+            cores_quiet=cores_quiet,
+            memory=memory,
+            available_bytes=left,
+            room=stage.room,
+            of_users=await self._probe.of_users(),
+            of_room=await self._probe.of_room(),
+        )
+
+
+def _cores(before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> dict[str, float]:
+    return {part: (after[part] - before[part]) / seconds for part in after}
