@@ -19,7 +19,7 @@ ENGINE ?=
 export IMAGE BASE PLATFORM ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd redis-memory sticky ceiling fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd redis-memory scale sticky ceiling fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ rolling-restart: $(READY) ## Three pods restarted under 6,000 websockets; ARGS="
 
 sticky: $(READY) ## Real proxies, sticky and not, polling and websocket, over three pods that restart; ARGS="--only haproxy"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests:$(CURDIR)/deploy $(BIN)/python -m sticky $(ARGS)
+
+scale: $(READY) ## What more pods cost: 1, 2, 4, 8 with the same work each, some six minutes; ARGS="--pods 1,2 --users 100"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m scale $(ARGS)
 
 recovery-herd: $(READY) ## 1,000 clients come back at once, each missed 1,000 messages; ARGS="--clients 500 --concurrent 4"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m recovery_herd $(ARGS)

@@ -1,0 +1,93 @@
+"""Numbered events at a fixed pace: orders, one user's each, or stock that everybody follows."""
+
+import asyncio
+import json
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+
+from parts.topics import Topics
+
+ORDERS: Final = "order.updated"
+STOCK: Final = "inventory.updated"
+TICK_SECONDS: Final = 0.005
+# What an order tells beside its number: about as much as a shop's does.
+ORDER: Final = {
+    "status": "shipped",
+    "previousStatus": "packed",
+    "totalAmount": 149.9,
+    "trackingNumber": "Z-00314159",
+    "updatedAt": "2026-11-24T08:00:00Z",
+}
+PRODUCT: Final = {"productName": "A pot of tea", "sku": "TEA-4711", "lowStockThreshold": 0}
+
+
+@dataclass
+class Produced:
+    """The events of one phase, by number: when each was handed to the producer (monotonic), and whose it is."""
+
+    sent_at: dict[int, float] = field(default_factory=dict)
+    by_user: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def numbers(self) -> list[int]:
+        """All of them, in their order."""
+        return list(self.sent_at)
+
+
+class Producer:
+    """Writes to the topics of one step. Numbers go on from phase to phase; 0 is none of them."""
+
+    def __init__(self, topics: Topics, kafka: AIOKafkaProducer, users: int, partitions: int) -> None:
+        self._topics = topics
+        self._kafka = kafka
+        self._users = users
+        self._partitions = partitions
+        self._number = 0
+
+    @asynccontextmanager
+    async def producing(self, topic: str, events_per_second: float) -> AsyncIterator[Produced]:
+        """Produce until the block ends, and until Kafka has acknowledged all."""
+        produced = Produced()
+        task = asyncio.create_task(self._produce(topic, events_per_second, produced))
+        try:
+            yield produced
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            await self._kafka.flush()
+        if not task.cancelled():
+            await task
+
+    async def produce_for(self, seconds: float, topic: str, events_per_second: float) -> Produced:
+        """Produce for so long."""
+        async with self.producing(topic, events_per_second) as produced:
+            await asyncio.sleep(seconds)
+        return produced
+
+    async def _produce(self, topic: str, events_per_second: float, produced: Produced) -> None:
+        began, count = time.monotonic(), 0
+        while True:
+            while count < (time.monotonic() - began) * events_per_second:
+                self._number += 1
+                count += 1
+                produced.sent_at[self._number] = time.monotonic()
+                await self._send(topic, self._number, produced)
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def _send(self, topic: str, number: int, produced: Produced) -> None:
+        if topic == ORDERS:
+            user = number % self._users
+            produced.by_user[user].append(number)
+            value = ORDER | {"orderId": str(number), "buyerId": f"u-{user}"}
+        else:
+            value = PRODUCT | {"productId": f"p-{number}", "stock": number}
+        # By hand: keys would fall on some partitions more often than on others.
+        partition = number % self._users % self._partitions if topic == ORDERS else 0
+        encoded = json.dumps(value, separators=(",", ":")).encode()
+        await self._kafka.send(self._topics.name(topic), encoded, partition=partition)

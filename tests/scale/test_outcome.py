@@ -1,0 +1,116 @@
+"""What a step's readings come to: costs, waits, and who lost what."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from scale import figures
+from scale.crowd import Crowd, Listener, judge
+from scale.outcome import Judgement, Memberless, Phase, Step, Work, percentile, rebalance
+from scale.producer import Produced
+from scale.readings import PodCounts, Reading, RedisCounts, Spent
+from scale.report import complaints, rows
+
+WORK = Work(users=10, events_per_second=5, stock_events_per_second=1, seconds=10)
+
+
+def reading(seconds: float, cores: Sequence[float], deliveries: int = 0, redis: float = 0.0) -> Reading:
+    names = [f"pod-{number}" for number in range(len(cores))]
+    return Reading(
+        seconds,
+        Spent(1.0, 0.1, 0.2, redis * seconds, {name: c * seconds for name, c in zip(names, cores, strict=True)}),
+        RedisCounts(round(10 * seconds), round(100 * seconds), round(200 * seconds)),
+        {name: PodCounts(0, deliveries, deliveries) for name in names},
+    )
+
+
+def step(pods: int, cores: float, redis: float = 0.02) -> Step:
+    one = Step(pods, 8 * pods, 2 * pods, WORK)
+    events = 50 * pods
+    one.phases = {
+        "idle": Phase(0, 0, None, None, reading(5, [0.01] * pods, redis=0.01)),
+        "orders": Phase(events, 2 * events, 5.0, 9.0, reading(10, [cores] * pods, 100, redis)),
+        "admins": Phase(events, 2 * events, 5.0, 9.0, reading(5, [cores] * pods, 100, redis)),
+        "stock": Phase(5, 50 * pods, 5.0, 9.0, reading(5, [cores] * pods, 50, redis)),
+    }
+    one.came = one.went = rebalance([], 0.0)
+    one.memberless = Memberless(0, PodCounts(3, 0, 0))
+    return one
+
+
+def test_an_event_costs_what_is_spent_above_idling() -> None:
+    # 0.1 - 0.01 cores for ten seconds, and 50 events.
+    assert figures.pods_us_an_event(step(1, 0.1)) == pytest.approx(0.09 * 10 / 50 * 1e6)
+    assert figures.pod_us_an_event(step(4, 0.1)).mean == pytest.approx(0.09 * 10 / 50 * 1e6)
+    assert figures.pod_us_a_delivery(step(4, 0.1), "orders") == pytest.approx(0.09 * 10 / 100 * 1e6)
+    assert figures.redis_us_an_event(step(2, 0.1), "orders") == pytest.approx(0.01 * 10 / 100 * 1e6)
+
+
+def test_twice_the_pods_with_the_same_cost_each_have_grown_by_nothing() -> None:
+    table = dict(rows([step(1, 0.1), step(2, 0.1, redis=0.03)], cores=2))
+
+    assert table["orders: us a delivery"][-1] == "1.00 x"
+    assert table["idle: commands a second"] == ["10", "10", ""]
+
+
+def test_a_rebalance_lasts_from_the_first_late_event_to_the_last_that_was_heard() -> None:
+    waits = [(10.0, 10.01), (11.0, 13.0), (12.9, 13.1), (13.2, 13.21)]
+
+    felt = rebalance(waits, began=9.0)
+
+    assert (felt.events, felt.late) == (4, 1)
+    assert felt.over_seconds == pytest.approx(4.0)
+    assert felt.pause_seconds == pytest.approx(2.0)
+    assert felt.longest_wait_seconds == pytest.approx(2.0)
+
+
+def test_a_rebalance_that_nobody_felt_takes_no_time() -> None:
+    felt = rebalance([(1.0, 1.01)], began=0.0)
+
+    assert (felt.late, felt.over_seconds, felt.pause_seconds) == (0, 0.0, 0.0)
+    assert percentile([], 0.5) is None
+
+
+class SomeCrowd(Crowd):
+    """Two users, one admin, and no pods."""
+
+    def __init__(self) -> None:
+        self.users = [Listener("u-0", "t", 1), Listener("u-1", "t", 1)]
+        self.admins = [Listener("a-0", "t", 1)]
+
+
+def heard(crowd: SomeCrowd, *numbers: int, admin: Sequence[int] = (1, 2, 3)) -> Judgement:
+    produced = Produced(sent_at={1: 0.0, 2: 0.0, 3: 0.0}, by_user={0: [1, 3], 1: [2]})
+    crowd.users[0].heard["order:updated"] = [(number, 1.0) for number in numbers]
+    crowd.users[1].heard["order:updated"] = [(2, 1.0)]
+    crowd.admins[0].heard["admin:order:updated"] = [(number, 1.0) for number in admin]
+    judgement = Judgement()
+    judge(judgement, crowd, ("order:updated", "admin:order:updated"), produced)
+    return judgement
+
+
+@pytest.mark.parametrize(
+    ("numbers", "wrong"),
+    [
+        ((1, 3), Judgement()),
+        ((1,), Judgement(lost=1)),
+        ((1, 3, 3), Judgement(twice=1)),
+        ((3, 1), Judgement(misordered=1)),
+        ((1, 2, 3), Judgement(misrouted=1)),
+    ],
+)
+def test_each_number_must_come_once_in_order_and_to_its_user(numbers: tuple[int, ...], wrong: Judgement) -> None:
+    assert heard(SomeCrowd(), *numbers) == wrong
+
+
+def test_an_admin_must_hear_of_every_order() -> None:
+    assert heard(SomeCrowd(), 1, 3, admin=(1, 3)).lost == 1
+
+
+def test_what_must_not_be_is_told() -> None:
+    bad = step(2, 0.1)
+    bad.judgement.lost = 3
+    bad.memberless = Memberless(1, PodCounts(3, 0, 0))
+
+    assert complaints([step(1, 0.1)]) == []
+    assert complaints([bad]) == ["2 pods: 3 lost", "2 pods: the pod without sockets heard 1 rooms"]
