@@ -13,6 +13,7 @@ SILENCE_SECONDS: Final = 45.0
 ACK_SECONDS: Final = 15.0
 
 Hear = Callable[[str, dict[str, Any]], None]
+Count = Callable[[int], None]
 
 
 class Refused(Exception):
@@ -25,17 +26,24 @@ class Refused(Exception):
 
 
 class Client:
-    """Connects, asks, hears, and comes back; all that it hears goes to `hear`, in the order in which it came."""
+    """Connects, asks, hears, and comes back; all that it hears goes to `hear`, in the order in which it came.
 
-    def __init__(self, make_link: Callable[[], Link], token: str, hear: Hear) -> None:
+    `count` is told 1 when it has a session, and -1 when it has one no more.
+    """
+
+    def __init__(
+        self, make_link: Callable[[], Link], token: str, hear: Hear, count: Count = lambda _change: None
+    ) -> None:
         self._make_link = make_link
         self._token = token
         self._hear = hear
+        self._count = count
         self._link: Link | None = None
         self._silence_seconds = SILENCE_SECONDS
         self._acks: dict[int, Any] = {}
         self._numbers: Iterator[int] = itertools.count()
         self._welcome: dict[str, Any] | None = None
+        self._is_counted = False
         # What it keeps between connections.
         self._pid: str | None = None
         self._offset: str | None = None
@@ -53,6 +61,8 @@ class Client:
         deadline = time.monotonic() + CONNECT_SECONDS
         while self._welcome is None:
             self._take(self._answer(deadline, "CONNECT"))
+        self._count(1)
+        self._is_counted = True
         return self._welcome
 
     def ask(self, command: str, data: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -87,6 +97,9 @@ class Client:
 
     def drop(self) -> None:
         """Break the connection without a word; what it knows is kept."""
+        if self._is_counted:
+            self._count(-1)
+            self._is_counted = False
         if self._link is not None:
             self._link.close()
             self._link = None

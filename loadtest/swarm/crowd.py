@@ -21,6 +21,7 @@ class Crowd:
     signer: Signer
     name: str = ""
     people: set[str] = field(default_factory=set)  # who have ever followed their orders
+    connected: int = 0  # have a session now
     storms: int = 0  # that have been
     events: float = 1.0  # producers send so many times as much as usual
     _numbers: int = 0
@@ -34,7 +35,11 @@ class Crowd:
         """A run begins; nobody is there yet."""
         self.name = uuid.uuid4().hex[:8]
         self.people.clear()
-        self.storms, self.events, self._numbers = 0, 1.0, 0
+        self.connected, self.storms, self.events, self._numbers = 0, 0, 1.0, 0
+
+    def count(self, change: int) -> None:
+        """So many more have a session, or so many fewer."""
+        self.connected += change
 
     def transport(self) -> str:
         """Choose how the next one comes."""

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,70 +11,36 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from locust import LoadTestShape, events
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from swarm import crowd, preflight, thresholds
-from swarm.crowd import TRANSPORTS, Crowd
+from swarm import crowd, options, preflight, thresholds
+from swarm.crowd import Crowd
 from swarm.people import AdminDesk, FlakyMobile, InventoryWatcher, Shopper
 from swarm.producer import Producer
-from swarm.shapes import SHAPES, Moment
+from swarm.recorder import Recorder
+from swarm.shapes import RESTART, SHAPES, Moment
 from swarm.tokens import BadSettings, Signer
+from swarm.workers import Workers
 
-__all__ = ["AdminDesk", "FlakyMobile", "InventoryWatcher", "Producer", "Shopper", "Swarm"]
+__all__ = ["AdminDesk", "FlakyMobile", "InventoryWatcher", "Producer", "Shopper", "Swarm", "options"]
 
 log = logging.getLogger("swarm")
 # Exit codes beside Locust's 0 and 1.
 BAD_SETTINGS: Final = 2
-HERE: Final = Path(__file__).parent
+WORKER_LOST: Final = 3
+# What a worker tells its master, beside the reason.
+REFUSED: Final = "swarm-refused"
 USERS, PER_SECOND = 100, 50.0
 
 
-@events.init_command_line_parser.add_listener
-def arguments(parser: ArgumentParser) -> None:
-    """Add ours to Locust's own. Each is also an environment variable, and stands in locust.conf."""
-    add = parser.add_argument
-    secret: dict[str, Any] = {"is_secret": True}
-    add("--auth-secret", env_var="SWARM_AUTH_SECRET", default="", help="The pods' secret (HS256)", **secret)
-    add("--auth-key-file", env_var="SWARM_AUTH_KEY_FILE", default="", help="Or the private key of theirs (PEM)")
-    add(
-        "--auth-algorithm",
-        env_var="SWARM_AUTH_ALGORITHM",
-        default="RS256",
-        choices=["RS256", "ES256"],
-        help="Of that key",
-    )
-    add("--auth-issuer", env_var="SWARM_AUTH_ISSUER", default="", help="`iss`, if the pods ask for one")
-    add("--auth-audience", env_var="SWARM_AUTH_AUDIENCE", default="", help="`aud`, likewise")
-    add(
-        "--transport",
-        env_var="SWARM_TRANSPORT",
-        default="websocket",
-        choices=TRANSPORTS,
-        help="How people come; mixed: a fifth poll",
-    )
-    add(
-        "--shape",
-        env_var="SWARM_SHAPE",
-        default="plateau",
-        choices=list(SHAPES),
-        help="How many people there are, when",
-    )
-    add(
-        "--kafka", env_var="SWARM_KAFKA", default="", help="host:port to produce to; without it nobody is told anything"
-    )
-    add(
-        "--kafka-property",
-        env_var="SWARM_KAFKA_PROPERTY",
-        action="append",
-        help="name=value for librdkafka; again for more",
-        **secret,
-    )
-    add("--topic-prefix", env_var="SWARM_TOPIC_PREFIX", default="", help="What stands before the topics' names")
-    add("--events-per-second", env_var="SWARM_EVENTS_PER_SECOND", type=float, default=20.0, help="Of each worker")
-    add(
-        "--thresholds",
-        env_var="SWARM_THRESHOLDS",
-        default=str(HERE / "thresholds.toml"),
-        help="The file of what must be kept to",
-    )
+@dataclass
+class Here:
+    """What this process keeps of a run, beside its crowd. Locust's hooks are functions, and have nowhere else."""
+
+    told: Moment | None = None
+    recorder: Recorder | None = None
+    workers: Workers | None = None  # a master's
+
+
+HERE: Final = Here()
 
 
 class Swarm(LoadTestShape):
@@ -96,18 +62,16 @@ class Swarm(LoadTestShape):
         return moment.users, moment.per_second
 
 
-_told: Moment | None = None
-
-
 def _tell(runner: Any, moment: Moment) -> None:
     """Have all workers do what the shape says; this process's own people, where it is alone."""
-    global _told  # noqa: PLW0603 - Locust's hooks are functions
+    told, HERE.told = HERE.told, moment
     said = {"events": moment.events, "storms": moment.storms}
     if isinstance(runner, LocalRunner):
         _take(said)
-    elif _told is None or (_told.events, _told.storms) != (moment.events, moment.storms):
+    elif told is None or (told.events, told.storms) != (moment.events, moment.storms):
         runner.send_message("swarm", said)
-    _told = moment
+    if moment.phase == RESTART and (told is None or told.phase != RESTART):
+        log.warning("Restart the pods now, one after the other: kubectl rollout restart deployment/realtime")
 
 
 def _take(said: dict[str, Any]) -> None:
@@ -121,6 +85,8 @@ def prepare(environment: Any, runner: Any, **_: object) -> None:
     options = environment.parsed_options
     try:
         thresholds.load(Path(options.thresholds))
+        if options.timeline and not isinstance(runner, WorkerRunner):
+            _try_to_write(Path(options.timeline))
         signer = Signer.of(
             options.auth_secret,
             options.auth_key_file,
@@ -135,6 +101,10 @@ def prepare(environment: Any, runner: Any, **_: object) -> None:
         environment.user_classes.remove(Producer)
     if isinstance(runner, WorkerRunner):
         runner.register_message("swarm", lambda msg, **_: _take(msg.data))
+    if isinstance(runner, MasterRunner):
+        HERE.workers = Workers(runner)
+        environment.events.worker_report.add_listener(HERE.workers.hear)
+        runner.register_message(REFUSED, lambda msg, **_: _give_up(environment, msg.data))
     crowd.begin(Crowd(options, signer))
 
 
@@ -142,10 +112,13 @@ def prepare(environment: Any, runner: Any, **_: object) -> None:
 def look_first(environment: Any, **_: object) -> None:
     """One comes before all others; if that fails, nobody else need try."""
     runner, options = environment.runner, environment.parsed_options
-    if isinstance(runner, MasterRunner):
+    HERE.told = None
+    if HERE.workers is not None:
         Producer.fixed_count = runner.worker_count
         # Workers are sent what stands here.
         options.swarm_people_each = -(-(options.num_users or USERS) // runner.worker_count)
+        HERE.workers.begin()
+        _record(environment)
         return
     here = crowd.now()
     here.begin()
@@ -158,7 +131,19 @@ def look_first(environment: Any, **_: object) -> None:
             runner.quit()
         else:
             environment.process_exit_code = BAD_SETTINGS
+            if isinstance(runner, WorkerRunner):
+                runner.send_message(REFUSED, str(error))
             _end(str(error))
+    else:
+        if isinstance(runner, LocalRunner):
+            _record(environment)
+
+
+@events.test_stopping.add_listener
+def stop_recording(**_: object) -> None:
+    """What is there while people leave is no longer the run."""
+    if HERE.recorder is not None:
+        HERE.recorder.stop()
 
 
 @events.quitting.add_listener
@@ -170,12 +155,55 @@ def judge(environment: Any, **_: object) -> None:
     if not environment.parsed_options.kafka:
         limits = {name: limit for name, limit in limits.items() if not name.startswith(("deliver ", "produce"))}
     entries = {name: entry for (name, _), entry in environment.stats.entries.items()}
-    broken = thresholds.judge(limits, entries)
+    judged = thresholds.judge(limits, entries)
+    broken = [one for one in judged if not one.is_kept]
+    lost = _lost()
+    for problem in lost:
+        log.error("The run was ended: %s", problem)
     for one in broken:
         log.error("Threshold not kept to: %s", one)
     if not broken:
         log.info("All thresholds were kept to.")
-    environment.process_exit_code = 1 if broken else 0
+    environment.process_exit_code = WORKER_LOST if lost else 1 if broken else 0
+    if HERE.recorder is not None:
+        HERE.recorder.end(judged, lost, environment.process_exit_code)
+
+
+def _lost() -> list[str]:
+    if HERE.workers is None:
+        return []
+    HERE.workers.look()
+    return HERE.workers.lost
+
+
+def _record(environment: Any) -> None:
+    """Write a timeline of the run that begins, if one is asked for."""
+    if not environment.parsed_options.timeline:
+        return
+
+    def moment() -> tuple[str, int]:
+        return ("", 0) if HERE.told is None else (HERE.told.phase, HERE.told.users)
+
+    def connected() -> int:
+        return crowd.now().connected if HERE.workers is None else HERE.workers.connected
+
+    HERE.recorder = Recorder(environment, Path(environment.parsed_options.timeline), moment, connected)
+    HERE.recorder.begin()
+
+
+def _try_to_write(path: Path) -> None:
+    try:
+        path.write_text("")
+    except OSError as error:
+        raise BadSettings(f"--timeline {path}: {error}") from None
+
+
+def _give_up(environment: Any, why: str) -> None:
+    """End what a worker has found to be impossible. Each of them says so; once is enough."""
+    if environment.process_exit_code != BAD_SETTINGS:
+        environment.process_exit_code = BAD_SETTINGS
+        log.error("A worker says: %s", why)
+        environment.runner.quit()
 
 
 def _end(message: str) -> None:

@@ -45,7 +45,7 @@ class Device(User):
         self.person = crowd_now.new_person()
         transport = crowd_now.transport()
         token = crowd_now.signer.token(self.person, *self.roles)
-        self.client = Client(partial(LINKS[transport], str(self.host)), token, self._hear)
+        self.client = Client(partial(LINKS[transport], str(self.host)), token, self._hear, crowd_now.count)
         self._ledger = Ledger()
         self._storms_seen = crowd_now.storms
         self._attempts = 0

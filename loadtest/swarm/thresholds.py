@@ -3,10 +3,10 @@
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from swarm.timeline import Judged
 from swarm.tokens import BadSettings
 
 
@@ -17,19 +17,6 @@ class Entry(Protocol):
     num_failures: int
 
     def get_response_time_percentile(self, percent: float) -> float | None: ...
-
-
-@dataclass(frozen=True)
-class Broken:
-    """One threshold that was not kept to."""
-
-    name: str
-    limit: str
-    allowed: float
-    measured: float
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.limit} is {self.measured:g}, allowed {self.allowed:g}"
 
 
 PERCENTILES = {"p50_ms_max": 0.5, "p95_ms_max": 0.95, "p99_ms_max": 0.99, "p999_ms_max": 0.999}
@@ -53,14 +40,13 @@ def load(path: Path) -> dict[str, dict[str, float]]:
     return read
 
 
-def judge(thresholds: Mapping[str, Mapping[str, float]], entries: Mapping[str, Entry]) -> list[Broken]:
-    """Return the thresholds that were not kept to. What never happened has taken no time, and 0 of it have failed."""
+def judge(thresholds: Mapping[str, Mapping[str, float]], entries: Mapping[str, Entry]) -> list[Judged]:
+    """Compare all with what was measured. What never happened has taken no time, and 0 of it have failed."""
     return [
-        Broken(name, limit, allowed, measured)
+        Judged(name, limit, allowed, measured, measured >= allowed if limit == "count_min" else measured <= allowed)
         for name, limits in thresholds.items()
         for limit, allowed in limits.items()
         for measured in [_measure(limit, entries.get(name))]
-        if (measured < allowed if limit == "count_min" else measured > allowed)
     ]
 
 

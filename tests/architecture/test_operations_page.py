@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from realtime.settings import Settings
+from realtime.settings import KafkaSettings, Settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "operations.md"
@@ -76,3 +76,9 @@ def test_a_setting_is_there(setting: str) -> None:
     assert issubclass(model, BaseModel)
     prefix = name.rstrip("*")
     assert any(field == name or (name.endswith("*") and field.startswith(prefix)) for field in model.model_fields)
+
+
+def test_the_topics_that_are_made_by_hand_are_those_that_pods_read() -> None:
+    kafka = KafkaSettings()
+    (made,) = re.findall(r"^for topic in (.+); do$", (PAGE.parent / "kubernetes.md").read_text(), re.MULTILINE)
+    assert set(made.split()) == {*kafka.topics.by_event().values(), kafka.dead_letter_topic}

@@ -34,7 +34,8 @@ def test_kubernetes_takes_it(manifest: dict[str, Any], version: str) -> None:
 
 
 def test_what_is_set_is_an_option_of_ours_or_of_locust() -> None:
-    ours = set(re.findall(r'env_var="(SWARM_[A-Z_]+)"', (SWARM / "locustfile.py").read_text()))
+    flags = re.findall(r'\badd\(\s*"--([a-z-]+)"', (SWARM / "options.py").read_text())
+    ours = {f"SWARM_{flag.replace('-', '_').upper()}" for flag in flags}
     names = [line.partition("=")[0] for line in (HERE / "web/swarm.env").read_text().splitlines()]
     locusts = {"LOCUST_HOST", "LOCUST_USERS", "LOCUST_SPAWN_RATE", "LOCUST_RUN_TIME"}
     assert set(names) <= ours | locusts

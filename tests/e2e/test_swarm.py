@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from parts.http import get
 from parts.pod import Cluster
 from parts.ports import free_port
 from parts.waiting import eventually
+from swarm.timeline import read
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -84,12 +87,59 @@ async def test_nobody_misses_anything_and_nothing_comes_twice(
     assert not {"gap", "duplicate"} & counted.keys()
 
 
-async def test_several_workers_are_one_run(cluster: Cluster, nothing_lost: tuple[str, str]) -> None:
+async def test_several_workers_are_one_run_with_one_timeline(
+    cluster: Cluster, nothing_lost: tuple[str, str], tmp_path: Path
+) -> None:
     port = str(free_port())
     ports = ("--master-bind-port", port, "--master-port", port)
-    ran = await swarm.run(*options(cluster, *nothing_lost, "--processes", "2", "--run-time", "20s", *ports))
+    timeline = tmp_path / "run.jsonl"
+    more = (*nothing_lost, "--processes", "2", "--run-time", "20s", "--timeline", str(timeline), *ports)
+    ran = await swarm.run(*options(cluster, *more))
     assert ran.code == 0, ran.output
     assert "2 workers connected" in ran.output
+    told = read(timeline)
+    assert max(second.connected for second in told.seconds) >= 40  # mobiles are away now and then
+    assert {second.workers for second in told.seconds[2:]} == {2}
+    counts = [second.deliveries for second in told.seconds]
+    assert counts == sorted(counts)
+    assert told.summary is not None
+    assert told.summary.entries["deliver order:updated"].count == entries(ran)["deliver order:updated"]["num_requests"]
+    assert all(judged.is_kept for judged in told.summary.thresholds)
+    # No secret is in it.
+    assert cluster.issuer.signing_key not in timeline.read_text()
+
+
+async def test_a_worker_that_dies_ends_the_run_which_says_so(
+    cluster: Cluster, nothing_lost: tuple[str, str], tmp_path: Path
+) -> None:
+    port, timeline = str(free_port()), tmp_path / "run.jsonl"
+    killed: list[int] = []
+
+    async def kill_one(master: int) -> None:
+        def is_under_way() -> bool:
+            return timeline.exists() and bool(seconds := read(timeline).seconds) and seconds[-1].connected > 20
+
+        await eventually(is_under_way, 60, "people are connected")
+        killed.append(int(Path(f"/proc/{master}/task/{master}/children").read_text().split()[0]))
+        os.kill(killed[0], signal.SIGKILL)
+
+    ports = ("--master-bind-port", port, "--master-port", port)
+    more = (*nothing_lost, "--processes", "2", "--run-time", "5m", "--timeline", str(timeline), *ports)
+    ran = await swarm.run(*options(cluster, *more), meanwhile=kill_one)
+    assert ran.code == 3, ran.output
+    assert f"of 2 (process {killed[0]} on " in ran.output
+    assert "is gone: it was killed, or has so much to do" in ran.output
+    told = read(timeline).summary
+    assert told is not None
+    assert (told.exit_code, len(told.problems)) == (3, 1)
+
+
+async def test_help_tells_of_ours_beside_locusts() -> None:
+    ran = await swarm.run("--help")
+    assert ran.code == 0
+    assert "People on sockets" in ran.output
+    assert "--auth-secret" in ran.output
+    assert "--run-time" in ran.output
 
 
 async def test_what_never_came_and_what_came_twice_is_told_and_ends_in_1(cluster: Cluster) -> None:
@@ -136,6 +186,10 @@ async def test_a_threshold_that_is_not_kept_to_ends_in_1(cluster: Cluster, tmp_p
         (("--topic-prefix", "nobodys."), "has no topic nobodys.inventory.updated, nobodys.order.updated"),
         (("--users", "100000000"), "ulimit -Hn"),
         (("--thresholds", "/nowhere.toml"), "--thresholds /nowhere.toml: [Errno 2] No such file"),
+        (("--timeline", "/nowhere/run.jsonl"), "--timeline /nowhere/run.jsonl: [Errno 2] No such file"),
+        (("--shape", "pear"), "invalid choice: 'pear'"),
+        # By a worker, too, where it is the worker that finds out.
+        (("--processes", "2", "--auth-secret", "not the secret that the pods have, but long"), "refuses our token"),
     ],
 )
 async def test_what_cannot_work_is_told_before_it_begins(cluster: Cluster, more: tuple[str, ...], message: str) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,8 +43,16 @@ def _install(directory: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-async def run(*arguments: str, timeout_seconds: float = 90.0, settings: Mapping[str, str] | None = None) -> Ran:
-    """Run `python -m swarm` until it ends by itself."""
+async def _nothing(_pid: int) -> None: ...
+
+
+async def run(
+    *arguments: str,
+    timeout_seconds: float = 90.0,
+    settings: Mapping[str, str] | None = None,
+    meanwhile: Callable[[int], Awaitable[None]] = _nothing,
+) -> Ran:
+    """Run `python -m swarm` until it ends by itself; `meanwhile` is done beside it, and given its process's id."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     path = f"{ROOT / 'loadtest'}:{installation() / 'packages'}"
     # -S: without the packages of the tests.
@@ -58,7 +66,7 @@ async def run(*arguments: str, timeout_seconds: float = 90.0, settings: Mapping[
     )
     try:
         async with asyncio.timeout(timeout_seconds):
-            output, _ = await process.communicate()
+            (output, _), _ = await asyncio.gather(process.communicate(), meanwhile(process.pid))
     finally:
         # Its workers, too, wherever they are.
         with contextlib.suppress(ProcessLookupError):

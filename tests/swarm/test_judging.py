@@ -73,7 +73,7 @@ class Counted:
 )
 def test_thresholds(limits: dict[str, float], entry: Counted | None, is_kept: bool) -> None:
     entries = {} if entry is None else {"connect": entry}
-    assert bool(thresholds.judge({"connect": limits}, entries)) is not is_kept
+    assert all(judged.is_kept for judged in thresholds.judge({"connect": limits}, entries)) is is_kept
 
 
 def test_our_thresholds_can_be_read() -> None:
@@ -118,7 +118,7 @@ def test_a_shape_asks_for_people_all_the_time_and_never_for_more_than_it_may(nam
 def test_a_sale_has_thrice_the_people_and_five_times_the_events_for_a_while() -> None:
     before, sale, after = (shapes.flash_sale(part, 300, 50) for part in (0.2, 0.5, 0.8))
     assert (sale.users, sale.events) == (3 * before.users, 5 * before.events)
-    assert after == before
+    assert (after.users, after.events) == (before.users, before.events)
 
 
 def test_a_storm_breaks_all_connections_twice() -> None:
