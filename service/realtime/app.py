@@ -236,6 +236,7 @@ class Pod:
         self._metrics.waiting_connections.set(self._handshakes.waiting)
         self._metrics.rooms.set(self._manager.room_count)
         self._metrics.connection_memory.set(self._memory.per_connection(len(self._sessions)))
+        self._metrics.asyncio_tasks.set(len(asyncio.all_tasks()))
         self._metrics.socket_waiting.set(await self._engine.waiting_bytes())
         if self._intake is not None:
             self._intake.refresh_metrics()

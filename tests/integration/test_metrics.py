@@ -70,6 +70,7 @@ async def test_a_pod_at_work_tells_of_every_step(pod: Pod, topics: Topics, conne
     assert of("realtime_history_reach_seconds_count") == 0
     assert of("realtime_offline_backlog_messages_count") == 1
     assert of("realtime_event_loop_lag_seconds_count") > 1
+    assert of("realtime_asyncio_tasks") > 1
     assert of("realtime_build_info") == 1
     assert of("realtime_draining") == of("realtime_draining_seconds") == 0
 

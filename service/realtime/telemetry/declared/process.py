@@ -25,6 +25,11 @@ class ProcessMetrics:
             buckets=STALL_BUCKETS_SECONDS,
             registry=registry,
         )
+        self.asyncio_tasks = Gauge(
+            "realtime_asyncio_tasks",
+            "Tasks of the event loop that have not ended. Connections have none of their own while nothing is said.",
+            registry=registry,
+        )
         self.build_info = Gauge(
             "realtime_build_info", "1, with what runs here as labels.", ["version", "python"], registry=registry
         )
