@@ -19,7 +19,7 @@ ENGINE ?=
 export IMAGE BASE PLATFORM ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd redis-memory scale sticky ceiling fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd redis-memory scale sticky ceiling soak fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ recovery-herd: $(READY) ## 1,000 clients come back at once, each missed 1,000 me
 
 ceiling: $(READY) ## How many sockets one machine holds, in what memory, and how late; ARGS="--sockets 50000 --minutes 10"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m ceiling $(ARGS)
+
+soak: $(READY) ## An hour at half load, clients come and go: nothing may grow; ARGS="--minutes 10"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m soak $(ARGS)
 
 LOAD := .venv-load
 $(LOAD)/.ready: requirements.load.lock
