@@ -75,14 +75,14 @@ async def _run(console: Console, directory: Path, steps_of: Sequence[int], work:
     kafka = ApacheKafka(directory / "kafka") if _has_java() else EmbeddedKafka(directory / "kafka")
     with console.status("Starting Kafka and Redis") as status:
         async with Parts(directory, kafka) as parts:
-            steps = []
+            steps: list[Step] = []
             for pods in steps_of:
                 began, title = time.monotonic(), f"{pods} pods" if pods > 1 else "1 pod"
 
                 def say(phase: str, title: str = title) -> None:
                     status.update(f"{title}: {phase}")
 
-                steps.append(await run_step(parts, pods, work, say))
+                steps.append(await run_step(parts, pods, work, say, is_first=not steps))
                 console.print(f"{title}: {time.monotonic() - began:.0f} s", highlight=False)
             return steps
 

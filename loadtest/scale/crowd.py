@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, Final
 
 from parts.pod import Pod
@@ -142,7 +141,18 @@ def judge(judgement: Judgement, crowd: Crowd, messages: Sequence[str], produced:
             judgement.lost += len(set(wanted) - distinct)
             judgement.misrouted += len(distinct - set(wanted))
             judgement.twice += len(numbers) - len(distinct)
-            judgement.misordered += sum(later < earlier for earlier, later in pairwise(numbers))
+            judgement.misordered += _misordered(numbers, produced)
+
+
+def _misordered(numbers: Sequence[int], produced: Produced) -> int:
+    """Order is promised within a partition; an admin hears of them all."""
+    newest: dict[int, int] = {}
+    misordered = 0
+    for number in numbers:
+        partition = produced.partition.get(number, 0)
+        misordered += number < newest.get(partition, 0)
+        newest[partition] = number
+    return misordered
 
 
 async def _all_listen(listeners: Sequence[Listener]) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from scale.outcome import Phase, Step
 
 US_PER_SECOND: Final = 1_000_000
-IDLE, ORDERS, ADMINS, STOCK = "idle", "orders", "admins", "stock"
+IDLE, ORDERS, BURST, ADMINS, STOCK = "idle", "orders", "burst", "admins", "stock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ def pod_us_an_event(step: Step) -> Spread:
     )
 
 
-def pods_us_an_event(step: Step) -> float:
+def pods_us_an_event(step: Step, phase: str = ORDERS) -> float:
     """CPU of all pods above idling, for each order event."""
-    return sum(_above_idle(step, ORDERS).values()) * US_PER_SECOND / step.phases[ORDERS].events
+    return sum(_above_idle(step, phase).values()) * US_PER_SECOND / step.phases[phase].events
 
 
 def pod_us_a_delivery(step: Step, phase: str) -> float:
@@ -58,6 +58,13 @@ def pod_us_a_delivery(step: Step, phase: str) -> float:
 def busy_share(phase: Phase, cores: int) -> float:
     """How busy the whole machine was (0 to 1), whoever used it."""
     return phase.reading.spent.machine / phase.reading.seconds / cores
+
+
+def others_share(phase: Phase, cores: int) -> float:
+    """How busy it was with what is no part of this run (0 to 1)."""
+    spent = phase.reading.spent
+    own = spent.load + spent.kafka + spent.redis + sum(spent.pods.values())
+    return max(0.0, spent.machine - own) / phase.reading.seconds / cores
 
 
 def redis_cores(step: Step, phase: str) -> float:

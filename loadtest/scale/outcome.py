@@ -8,6 +8,8 @@ from scale.readings import PodCounts, Reading
 
 # A message that is later than this waited for the group, or for a busy core, not on its way.
 LATE_SECONDS: Final = 0.25
+# How many times the orders there are once, in the first step alone: of more pods the machine would be full.
+BURST_TIMES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)

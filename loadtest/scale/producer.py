@@ -29,9 +29,10 @@ PRODUCT: Final = {"productName": "A pot of tea", "sku": "TEA-4711", "lowStockThr
 
 @dataclass
 class Produced:
-    """The events of one phase, by number: when each was handed to the producer (monotonic), and whose it is."""
+    """The events of one phase, by number: when it was handed to the producer (monotonic), its partition, its user."""
 
     sent_at: dict[int, float] = field(default_factory=dict)
+    partition: dict[int, int] = field(default_factory=dict)
     by_user: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     @property
@@ -89,5 +90,6 @@ class Producer:
             value = PRODUCT | {"productId": f"p-{number}", "stock": number}
         # By hand: keys would fall on some partitions more often than on others.
         partition = number % self._users % self._partitions if topic == ORDERS else 0
+        produced.partition[number] = partition
         encoded = json.dumps(value, separators=(",", ":")).encode()
         await self._kafka.send(self._topics.name(topic), encoded, partition=partition)

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from bench.kept import Header
 from scale import figures
-from scale.figures import ADMINS, IDLE, ORDERS, STOCK, Spread
-from scale.outcome import Rebalance, Step
+from scale.figures import ADMINS, BURST, IDLE, ORDERS, STOCK, Spread
+from scale.outcome import BURST_TIMES, Rebalance, Step
 
 Values = Sequence[str]
 
@@ -44,15 +44,20 @@ def rows(steps: Sequence[Step], cores: int) -> list[tuple[str, Values]]:
         growth = f"{found[-1].mean / found[0].mean:.2f} x" if len(found) > 1 else ""
         return label, [*cells, growth]
 
+    def optional(label: str, of: Callable[[Step], float]) -> tuple[str, Values]:
+        return label, [*(f"{of(step):,.0f}" if BURST in step.phases else "-" for step in steps), ""]
+
     return [
         row("sockets", lambda s: s.pods * s.work.users),
         row("order events a second", lambda s: s.phases[ORDERS].events / s.phases[ORDERS].reading.seconds),
         row("the machine is busy, %", lambda s: 100 * figures.busy_share(s.phases[ORDERS], cores)),
+        row("of these with others than this run, %", lambda s: 100 * figures.others_share(s.phases[ORDERS], cores)),
         ("**pods**", [""] * (len(steps) + 1)),
         spread("an idle pod, % of a core", figures.idle_cores, 100, "{:.2f}"),
         spread("orders: a pod, % of a core", lambda s: figures.pod_cores(s, ORDERS), 100, "{:.1f}"),
         spread("orders: us an event", figures.pod_us_an_event, 1, "{:,.0f}"),
         row("orders: us a delivery", lambda s: figures.pod_us_a_delivery(s, ORDERS), flat=True),
+        optional(f"{BURST_TIMES} times the orders: us an event", lambda s: figures.pods_us_an_event(s, BURST)),
         row("orders: p50, ms", lambda s: s.phases[ORDERS].p50_ms or 0, "{:.1f}"),
         row("orders: p99, ms", lambda s: s.phases[ORDERS].p99_ms or 0, "{:.1f}"),
         spread("admins: a pod, % of a core", lambda s: figures.pod_cores(s, ADMINS), 100, "{:.1f}"),
@@ -64,6 +69,7 @@ def rows(steps: Sequence[Step], cores: int) -> list[tuple[str, Values]]:
         row("idle: % of a core", lambda s: 100 * figures.redis_cores(s, IDLE), "{:.2f}"),
         row("orders: % of a core", lambda s: 100 * figures.redis_cores(s, ORDERS), "{:.1f}"),
         row("orders: us an event", lambda s: figures.redis_us_an_event(s, ORDERS), flat=True),
+        optional(f"{BURST_TIMES} times the orders: us an event", lambda s: figures.redis_us_an_event(s, BURST)),
         row("idle: commands a second", lambda s: figures.redis_a_second(s, IDLE, "commands")),
         row("orders: commands a second", lambda s: figures.redis_a_second(s, ORDERS, "commands")),
         row("orders: bytes in, an event", lambda s: figures.redis_an_event(s, ORDERS, "bytes_in"), flat=True),
@@ -157,6 +163,7 @@ def as_markdown(header: ScaleHeader, steps: Sequence[Step], plots: Sequence[str]
         "highest pod; *grew*: the last column to the first.",
         "",
         "- *orders*: each event makes two messages to its user's socket, and one to admins, of whom none is there.",
+        f"- *{BURST_TIMES} times the orders*: what comes together shares a turn of the event loop, and a call.",
         f"- *admins*: besides, {steps[0].admins // steps[0].pods} sockets a pod hear of every order there is, so their",
         "  work grows with all pods.",
         f"- *stock*: {work.stock_events_per_second:g} events a second in all, which every socket hears.",

@@ -21,7 +21,7 @@ from parts.topics import DEAD_LETTERS, EVENT_TOPICS, Topics
 from realtime.redis.keys import Keys
 from scale import crowd, producer
 from scale.crowd import Crowd, judge
-from scale.outcome import Memberless, Phase, Rebalance, Step, Work, percentile, rebalance
+from scale.outcome import BURST_TIMES, Memberless, Phase, Rebalance, Step, Work, percentile, rebalance
 from scale.producer import Produced, Producer
 from scale.readings import Reader, pod_counts
 
@@ -59,10 +59,13 @@ class Parts:
 class Stage:
     """The pods of one step, one pod more that is not started yet, and those who talk to them."""
 
-    def __init__(self, parts: Parts, topics: Topics, pods: int, work: Work, kafka: Producer, say: Say) -> None:
+    def __init__(
+        self, parts: Parts, topics: Topics, pods: int, work: Work, kafka: Producer, say: Say, *, is_first: bool
+    ) -> None:
         self.step = Step(pods, pods * PARTITIONS_A_POD, pods * crowd.ADMINS_A_POD, work)
         *self.pods, self.newcomer = (_pod(parts, topics, number) for number in range(pods + 1))
         self._say = say
+        self._is_first = is_first
         self._keys = Keys(topics.prefix)
         self._kafka = kafka
         self._crowd = Crowd(self.pods, work.users, parts.issuer)
@@ -90,6 +93,9 @@ class Stage:
         await self._settle()
         orders = producer.ORDERS, work.events_per_second * step.pods
         await self._phase("orders", work.seconds, *orders, hears=OF_ORDERS)
+        if self._is_first:
+            topic, events_per_second = orders
+            await self._phase("burst", work.seconds / 2, topic, BURST_TIMES * events_per_second, hears=OF_ORDERS)
         await self._one_comes_and_goes(*orders)
         await self._crowd.connect_admins()
         await self._settle()
@@ -177,7 +183,7 @@ def _pod(parts: Parts, topics: Topics, number: int) -> Pod:
     return Pod(name, parts.directory / f"{topics.prefix}-{name}", settings)
 
 
-async def run_step(parts: Parts, pods: int, work: Work, say: Say) -> Step:
+async def run_step(parts: Parts, pods: int, work: Work, say: Say, *, is_first: bool) -> Step:
     """Measure one number of pods, over topics, keys and a group of its own. What was started is ended."""
     topics = Topics(parts.kafka, f"scale{pods}")
     partitions = pods * PARTITIONS_A_POD
@@ -185,7 +191,9 @@ async def run_step(parts: Parts, pods: int, work: Work, say: Say) -> Step:
     await topics.create(producer.ORDERS, partitions=partitions)
     await topics.create(*(set(EVENT_TOPICS) - {producer.ORDERS}), DEAD_LETTERS, partitions=1)
     async with topics.producer() as kafka:
-        stage = Stage(parts, topics, pods, work, Producer(topics, kafka, work.users * pods, partitions), say)
+        stage = Stage(
+            parts, topics, pods, work, Producer(topics, kafka, work.users * pods, partitions), say, is_first=is_first
+        )
         try:
             await stage.start()
             return await stage.run()

@@ -80,7 +80,7 @@ class SomeCrowd(Crowd):
 
 
 def heard(crowd: SomeCrowd, *numbers: int, admin: Sequence[int] = (1, 2, 3)) -> Judgement:
-    produced = Produced(sent_at={1: 0.0, 2: 0.0, 3: 0.0}, by_user={0: [1, 3], 1: [2]})
+    produced = Produced(sent_at={1: 0.0, 2: 0.0, 3: 0.0}, partition={1: 0, 2: 1, 3: 0}, by_user={0: [1, 3], 1: [2]})
     crowd.users[0].heard["order:updated"] = [(number, 1.0) for number in numbers]
     crowd.users[1].heard["order:updated"] = [(2, 1.0)]
     crowd.admins[0].heard["admin:order:updated"] = [(number, 1.0) for number in admin]
@@ -103,8 +103,10 @@ def test_each_number_must_come_once_in_order_and_to_its_user(numbers: tuple[int,
     assert heard(SomeCrowd(), *numbers) == wrong
 
 
-def test_an_admin_must_hear_of_every_order() -> None:
+def test_an_admin_must_hear_of_every_order_in_each_partitions_order() -> None:
     assert heard(SomeCrowd(), 1, 3, admin=(1, 3)).lost == 1
+    assert heard(SomeCrowd(), 1, 3, admin=(1, 3, 2)) == Judgement()
+    assert heard(SomeCrowd(), 1, 3, admin=(3, 2, 1)) == Judgement(misordered=1)
 
 
 def test_what_must_not_be_is_told() -> None:
