@@ -18,6 +18,7 @@ from parts.apache_kafka import ApacheKafka
 from parts.embedded_kafka import EmbeddedKafka
 from parts.needs import find
 from parts.redis_server import redis_name
+from scale.copies import Copies, measure_copies
 from scale.crowd import ADMINS_A_POD
 from scale.outcome import Step, Work
 from scale.report import ScaleHeader, complaints, print_table, write_results
@@ -51,7 +52,7 @@ def main(
     started, began, about = datetime.now(UTC), time.monotonic(), machine.describe()
     directory = Path(tempfile.mkdtemp(prefix="realtime-scale-"))
     try:
-        steps = uvloop.run(_run(console, directory, steps_of, work))
+        steps, copies = uvloop.run(_run(console, directory, steps_of, work))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     header = ScaleHeader(
@@ -64,18 +65,22 @@ def main(
         cores=len(os.sched_getaffinity(0)),
     )
     print_table(console, steps, header.cores)
-    kept.print_where(console, write_results(results, header, steps))
+    kept.print_where(console, write_results(results, header, steps, copies))
     said = complaints(steps)
     for complaint in said:
         console.print(f"FAILED: {complaint}", style="red", markup=False)
     raise SystemExit(1 if said else 0)
 
 
-async def _run(console: Console, directory: Path, steps_of: Sequence[int], work: Work) -> list[Step]:
+async def _run(
+    console: Console, directory: Path, steps_of: Sequence[int], work: Work
+) -> tuple[list[Step], list[Copies]]:
     kafka = ApacheKafka(directory / "kafka") if _has_java() else EmbeddedKafka(directory / "kafka")
     with console.status("Starting Kafka and Redis") as status:
         async with Parts(directory, kafka) as parts:
+            status.update("what a copy costs Redis")
             steps: list[Step] = []
+            copies = await measure_copies(parts.redis)
             for pods in steps_of:
                 began, title = time.monotonic(), f"{pods} pods" if pods > 1 else "1 pod"
 
@@ -84,7 +89,7 @@ async def _run(console: Console, directory: Path, steps_of: Sequence[int], work:
 
                 steps.append(await run_step(parts, pods, work, say, is_first=not steps))
                 console.print(f"{title}: {time.monotonic() - began:.0f} s", highlight=False)
-            return steps
+            return steps, copies
 
 
 def _has_java() -> bool:

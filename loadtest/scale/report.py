@@ -11,6 +11,7 @@ from rich.table import Table
 
 from bench.kept import Header
 from scale import figures
+from scale.copies import Copies
 from scale.figures import ADMINS, BURST, IDLE, ORDERS, STOCK, Spread
 from scale.outcome import BURST_TIMES, Rebalance, Step
 
@@ -140,16 +141,16 @@ def print_table(console: Console, steps: Sequence[Step], cores: int) -> None:
     console.print(table)
 
 
-def write_results(results: Path, header: ScaleHeader, steps: Sequence[Step]) -> Path:
+def write_results(results: Path, header: ScaleHeader, steps: Sequence[Step], copies: Sequence[Copies]) -> Path:
     """Write results.json, results.md and the plots into a directory of this run's own; return it."""
     where = header.own_directory(results, "scale")
-    told = header.as_json() | {"steps": [asdict(step) for step in steps]}
+    told = header.as_json() | {"steps": [asdict(step) for step in steps], "copies": [asdict(one) for one in copies]}
     (where / "results.json").write_text(json.dumps(told, indent=2) + "\n")
-    (where / "results.md").write_text(as_markdown(header, steps, _draw(where, steps)))
+    (where / "results.md").write_text(as_markdown(header, steps, copies, _draw(where, steps)))
     return where
 
 
-def as_markdown(header: ScaleHeader, steps: Sequence[Step], plots: Sequence[str]) -> str:
+def as_markdown(header: ScaleHeader, steps: Sequence[Step], copies: Sequence[Copies], plots: Sequence[str]) -> str:
     """Write the page of a run."""
     work = steps[0].work
     lines = [
@@ -174,6 +175,8 @@ def as_markdown(header: ScaleHeader, steps: Sequence[Step], plots: Sequence[str]
         "|---|" + "---:|" * (len(steps) + 1),
         *(f"| {label} | {' | '.join(values)} |" for label, values in rows(steps, header.cores)),
     ]
+    by_subscribers = ", ".join(f"{one.us_a_message:.0f} us to {one.subscribers}" for one in copies)
+    lines += ["", f"Redis alone, a message of 400 bytes published one by one, by its subscribers: {by_subscribers}."]
     for plot in plots:
         lines += ["", f"![{plot.removesuffix('.png')}]({plot})"]
     return "\n".join(lines) + "\n"
