@@ -1,15 +1,20 @@
 """What a step's readings come to: costs, waits, and who lost what."""
 
+import json
+import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from scale import figures
+from scale.copies import Copies
 from scale.crowd import Crowd, Listener, judge
 from scale.outcome import Judgement, Memberless, Phase, Step, Work, percentile, rebalance
 from scale.producer import Produced
 from scale.readings import PodCounts, Reading, RedisCounts, Spent
-from scale.report import complaints, rows
+from scale.report import ScaleHeader, complaints, rows, write_results
 
 WORK = Work(users=10, events_per_second=5, stock_events_per_second=1, seconds=10)
 
@@ -116,3 +121,19 @@ def test_what_must_not_be_is_told() -> None:
 
     assert complaints([step(1, 0.1)]) == []
     assert complaints([bad]) == ["2 pods: 3 lost", "2 pods: the pod without sockets heard 1 rooms"]
+
+
+def test_the_results_have_table_plots_and_all_that_was_read(tmp_path: Path) -> None:
+    first = step(1, 0.1)
+    first.phases["burst"] = Phase(250, 500, 5.0, 9.0, reading(5, [0.2], 500, 0.05))
+    header = ScaleHeader(datetime(2026, 11, 29, tzinfo=UTC), "abc1234", "make scale", 60.0, {}, {}, cores=2)
+
+    where = write_results(tmp_path, header, [first, step(2, 0.1)], [Copies(1, 14.0), Copies(64, 250.0)])
+
+    page = (where / "results.md").read_text()
+    assert "| 10 times the orders: us an event | 3,800 | - |  |" in page
+    assert "14 us to 1, 250 us to 64" in page
+    assert all((where / plot).exists() for plot in re.findall(r"\((\w+\.png)\)", page))
+    told = json.loads((where / "results.json").read_text())
+    assert told["steps"][1]["phases"]["orders"]["reading"]["spent"]["pods"]["pod-1"] == 1.0
+    assert told["copies"][1] == {"subscribers": 64, "us_a_message": 250.0}
