@@ -19,7 +19,7 @@ ENGINE ?=
 export IMAGE BASE PLATFORM ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill swarm swarm-image bench rolling-restart recovery-herd redis-memory scale sticky ceiling soak fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill load load-report swarm swarm-capacity swarm-image bench rolling-restart recovery-herd redis-memory scale sticky ceiling soak fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,15 @@ ceiling: $(READY) ## How many sockets one machine holds, in what memory, and how
 
 soak: $(READY) ## An hour at half load, clients come and go: nothing may grow; ARGS="--minutes 10"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m soak $(ARGS)
+
+load: $(READY) ## Locust's people against three pods on this machine, and a report; ARGS="--shape flash-sale --users 3000"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m load $(ARGS)
+
+load-report: $(READY) ## The same report of a run of make swarm; ARGS="run.jsonl --report DIR"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m load.of_timeline $(ARGS)
+
+swarm-capacity: $(READY) ## How many sockets one worker of Locust holds, and what each costs; ARGS="--transport polling"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m load.capacity $(ARGS)
 
 LOAD := .venv-load
 $(LOAD)/.ready: requirements.load.lock

@@ -14,11 +14,8 @@ from swarm.timeline import WINDOW_SECONDS, Entry, Failure, Judged, Second, Summa
 
 # Locust's texts of failures name people, of whom there are many.
 FAILURES_TOLD: Final = 50
-# Locust's options that say what the run was. None is a secret.
-TOLD: Final = (
-    *("host", "users", "spawn_rate", "run_time", "processes"),
-    *("shape", "transport", "events_per_second", "auth_algorithm"),
-)
+# Locust's options and ours that say what the run was. None is a secret.
+TOLD: Final = ("host", "num_users", "spawn_rate", "run_time", "shape", "transport", "events_per_second")
 
 # Of one entry: how often it took how many milliseconds, how many there were, how many failed.
 Counts = tuple[Mapping[int, int], int, int]

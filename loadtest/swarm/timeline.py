@@ -129,6 +129,14 @@ def read(path: Path) -> Timeline:
     return timeline
 
 
+def write(file: TextIO, timeline: Timeline) -> None:
+    """Write a whole file."""
+    for second in timeline.seconds:
+        write_second(file, second)
+    if timeline.summary is not None:
+        write_summary(file, timeline.summary)
+
+
 def write_second(file: TextIO, second: Second) -> None:
     """Write one line, at once."""
     _write(file, asdict(second))

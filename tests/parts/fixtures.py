@@ -41,7 +41,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             apache_kafka.distribution()
         if "connect" in wanted and find("npm"):
             js_client.installation()
-        if any(item.path.stem == "test_swarm" for item in session.items):
+        if any(item.path.stem in {"test_swarm", "test_load"} for item in session.items):
             swarm.installation()
 
 

@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from parts.cache import made_once
 
@@ -43,6 +45,29 @@ def _install(directory: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+async def start(*arguments: str, output: int | IO[bytes], settings: Mapping[str, str] | None = None) -> Process:
+    """Start `python -m swarm`, which inherits nothing but the `settings`; who starts it sees that it ends."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    path = f"{ROOT / 'loadtest'}:{installation() / 'packages'}"
+    # -S: without the packages of the tests.
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-S", "-m", "swarm", *arguments),
+        env={**kept, "PYTHONPATH": path, **(settings or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+async def end(process: Process) -> None:
+    """See that it is gone; fine when it has ended already."""
+    # Its workers, too, wherever they are.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
 async def _nothing(_pid: int) -> None: ...
 
 
@@ -53,23 +78,10 @@ async def run(
     meanwhile: Callable[[int], Awaitable[None]] = _nothing,
 ) -> Ran:
     """Run `python -m swarm` until it ends by itself; `meanwhile` is done beside it, and given its process's id."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    path = f"{ROOT / 'loadtest'}:{installation() / 'packages'}"
-    # -S: without the packages of the tests.
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-S", "-m", "swarm", *arguments),
-        env={**kept, "PYTHONPATH": path, **(settings or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    process = await start(*arguments, output=subprocess.PIPE, settings=settings)
     try:
         async with asyncio.timeout(timeout_seconds):
             (output, _), _ = await asyncio.gather(process.communicate(), meanwhile(process.pid))
     finally:
-        # Its workers, too, wherever they are.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await end(process)
     return Ran(process.returncode or 0, output.decode(errors="replace"))

@@ -1,0 +1,131 @@
+"""The command line: `make load`, or with ARGS="--shape flash-sale --users 3000"."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+from rich.console import Console
+
+from bench import kept, machine
+from load import progress, report, stage
+from load.plan import KAFKAS, Plan
+from load.report import Report
+from load.stage import Lived
+from parts import swarm
+from parts.apache_kafka import ApacheKafka
+from parts.haproxy import haproxy_name
+from parts.redis_server import redis_name
+from realtime.demo.embedded import kafka_name
+from swarm.crowd import TRANSPORTS
+from swarm.shapes import SHAPES
+from swarm.tokens import BadSettings
+
+REPOSITORY: Final = Path(__file__).parents[2]
+RESULTS: Final = REPOSITORY / "loadtest" / "results"
+THRESHOLDS: Final = REPOSITORY / "loadtest" / "swarm" / "thresholds.toml"
+LINE_CHARACTERS: Final = 160
+BAD_SETTINGS: Final = 2
+OUTPUT_LINES: Final = 15
+
+
+def main(
+    users: Annotated[int, typer.Option(min=1, help="People, each with a socket.")] = 1_000,
+    seconds: Annotated[int, typer.Option(min=5, help="How long the run lasts, after all is set up.")] = 60,
+    shape: Annotated[str, typer.Option(help=f"Who is there when: {', '.join(SHAPES)}.")] = "plateau",
+    transport: Annotated[str, typer.Option(help=f"How they come: {', '.join(TRANSPORTS)}.")] = "websocket",
+    pods: Annotated[int, typer.Option(min=1, help="Pods behind one haproxy.")] = 3,
+    events_per_second: Annotated[float, typer.Option(min=0, help="Events into Kafka, of all workers together.")] = 40.0,
+    processes: Annotated[int, typer.Option(min=1, help="Workers of Locust, each a process on a core.")] = 1,
+    kafka: Annotated[str, typer.Option(help=f"Which one: {', '.join(KAFKAS)} (that needs Java and Maven).")] = KAFKAS[
+        0
+    ],
+    thresholds: Annotated[Path, typer.Option(help="The file of what must be kept to.")] = THRESHOLDS,
+    report_directory: Annotated[
+        Path | None, typer.Option("--report", help="Where the report goes; else into loadtest/results.")
+    ] = None,
+) -> None:
+    """Thousands of people on sockets, against a cluster on this machine; a report of it.
+
+    Exits 1 when a threshold is not kept to, 2 when it cannot begin, 3 when a worker dies or the run is cut off.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=LINE_CHARACTERS)
+    plan = Plan(users, seconds, shape, transport, pods, events_per_second, processes, thresholds, kafka)
+    machine.raise_descriptor_limit()
+    try:
+        plan.check()
+        if report_directory is not None:
+            report_directory.mkdir(parents=True, exist_ok=True)
+    except (BadSettings, OSError) as error:
+        cannot(f"{error}")
+    with console.status("Installing Locust, the first time ..."):
+        swarm.installation()
+    started, began, about_machine = datetime.now(UTC), time.monotonic(), machine.describe()
+    directory = Path(tempfile.mkdtemp(prefix="realtime-load-"))
+    try:
+        lived = asyncio.run(_run(console, plan, directory))
+    except BadSettings as error:
+        cannot(f"{error}")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    if lived.exit_code == BAD_SETTINGS or not lived.timeline.seconds:
+        cannot("\n".join(lived.output.splitlines()[-OUTPUT_LINES:]))
+    header = kept.Header(
+        date=started,
+        commit=machine.commit(REPOSITORY),
+        command=kept.command("load"),
+        seconds=time.monotonic() - began,
+        machine=about_machine,
+        versions=machine.versions() | {"beside": f"{haproxy_name()}, {redis_name()}, {_kafka_name(kafka)}"},
+    )
+    done = Report(f"Load: {shape}, {users:,} people", _facts(plan, header), lived, header)
+    report.print_report(console, done)
+    where = report_directory or header.own_directory(RESULTS, f"load-{shape}")
+    report.write(where, done)
+    kept.print_where(console, where / "report.html")
+    raise SystemExit(done.exit_code)
+
+
+async def _run(console: Console, plan: Plan, directory: Path) -> Lived:
+    async with AsyncExitStack() as stack:
+        with console.status(f"Starting Kafka, Redis, haproxy and {plan.pods} pods ..."):
+            try:
+                cluster = await stack.enter_async_context(stage.cluster(plan, directory))
+            except AssertionError as error:  # of a part that does not start
+                raise BadSettings("\n".join([str(error), *getattr(error, "__notes__", ())])) from None
+        told = stack.enter_context(progress.told(console, plan.seconds))
+        return await stage.live(plan, cluster, directory, told)
+
+
+def _facts(plan: Plan, header: kept.Header) -> dict[str, str]:
+    return {
+        "Date": f"{header.date:%Y-%m-%d %H:%M} UTC, commit {header.commit}",
+        "Command": header.command,
+        "People": f"{plan.users:,} by {plan.transport}, {plan.users_per_second:g} more a second; docs/load.md says who",
+        "Shape": f"{plan.shape}, {plan.seconds} s",
+        "Events": f"{plan.events_per_second:g} a second into Kafka, nine of ten of them orders",
+        "Cluster": f"{plan.pods} pods behind haproxy, on the machine that the load is made on",
+        "Load": f"Locust, {plan.processes} worker{'s' if plan.processes > 1 else ''}",
+    }
+
+
+def _kafka_name(kafka: str) -> str:
+    return kafka_name() if kafka == KAFKAS[0] else ApacheKafka.title
+
+
+def cannot(why: str) -> NoReturn:
+    """End before it has begun."""
+    print(f"load: {why}", file=sys.stderr)
+    raise SystemExit(BAD_SETTINGS)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,249 @@
+"""`make swarm-capacity`: how many sockets one worker of Locust holds, until what ends, and what each costs it."""
+
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import mean, median
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench import kept, machine
+from load import progress, stage
+from load.__main__ import BAD_SETTINGS, LINE_CHARACTERS, OUTPUT_LINES, REPOSITORY, RESULTS, THRESHOLDS
+from load.plan import KAFKAS, Plan, one_of
+from load.stage import Lived
+from parts import swarm
+from parts.redis_server import redis_name
+from realtime.demo.embedded import kafka_name
+from swarm.timeline import Second
+from swarm.tokens import BadSettings
+
+TRANSPORTS: Final = ("websocket", "polling")
+# Files of a process beside its sockets; Locust's preflight keeps as many.
+OTHER_DESCRIPTORS: Final = 256
+DESCRIPTORS_EACH: Final = {"websocket": 1, "polling": 2}
+# Who follows their own orders alone: a delivery for each message, and no desk that sees all.
+PEOPLE: Final = "Shopper,Producer"
+# The pod must not be what ends first.
+POD: Final = {"REALTIME_LIMITS__HANDSHAKES_PER_SECOND": "2000", "REALTIME_LIMITS__HANDSHAKES_BURST": "500"}
+FULL_CORES: Final = 0.95
+BEHIND_PART: Final = 0.05
+LOCUST: Final = "Locust"
+OVER_SECONDS: Final = 3
+KB: Final = 1_024
+# The phases of the shape `hold`, without the second in which one becomes the next.
+EDGE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What one worker has held. KB are of its resident memory; those of the kernel's buffers are not in it."""
+
+    transport: str
+    asked: int
+    held: int
+    ended_by: str
+    kb_each: float
+    cores_at_rest: float
+    cores_with_events: float
+    deliveries_per_second: float
+    us_per_delivery: float
+    handshakes_per_second: float
+    p99_ms: float | None
+    lost: int
+    twice: int
+
+    def cells(self) -> list[str]:
+        """As it is printed."""
+        return [
+            self.transport,
+            f"{self.held:,} of {self.asked:,}",
+            self.ended_by,
+            f"{self.kb_each:.0f}",
+            f"{self.cores_at_rest:.2f}",
+            f"{self.deliveries_per_second:,.0f}",
+            f"{self.us_per_delivery:,.0f}",
+            f"{self.handshakes_per_second:,.0f}",
+            "" if self.p99_ms is None else f"{self.p99_ms:,.0f}",
+        ]
+
+
+HEADINGS: Final = (
+    *("transport", "held", "ended by", "KB each", "cores at rest", "deliveries/s", "us each", "handshakes/s, most"),
+    "late, p99 ms",
+)
+EXPLANATION: Final = (
+    "One worker of Locust, straight to one pod, all of them shoppers. Ended by: what there was no more of. Cores at "
+    "rest: of the worker, while nobody is told anything, for pings and turns. us each: processor time of the worker "
+    "for a delivery, by the difference to rest; half of an event's production is in it, for each makes two of them."
+)
+
+
+def main(
+    transport: Annotated[str, typer.Option(help=f"How they come: {', '.join(TRANSPORTS)}; both without.")] = "",
+    users: Annotated[int, typer.Option(min=0, help="At most so many; 0: what descriptors allow.")] = 0,
+    seconds: Annotated[int, typer.Option(min=20, help="Of each run; people come for 60 % of it.")] = 100,
+    events_per_second: Annotated[float, typer.Option(min=1, help="Events, once all are there.")] = 400.0,
+    results: Annotated[Path, typer.Option(help="Where the results go.")] = RESULTS,
+) -> None:
+    """Fill one worker of Locust with sockets until it is full, and say of what; then tell them of events.
+
+    Exits 1 where a message was lost or came twice.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=LINE_CHARACTERS)
+    descriptors = machine.raise_descriptor_limit()
+    chosen = [transport] if transport else list(TRANSPORTS)
+    started, began, about_machine = datetime.now(UTC), time.monotonic(), machine.describe()
+    found = []
+    try:
+        with console.status("Installing Locust, the first time ..."):
+            swarm.installation()
+        for one in chosen:
+            one_of("--transport", one, TRANSPORTS)
+            most = (descriptors - OTHER_DESCRIPTORS) // DESCRIPTORS_EACH[one]
+            plan = Plan(
+                users=min(users or most, most),
+                seconds=seconds,
+                shape="hold",
+                transport=one,
+                pods=1,
+                events_per_second=events_per_second,
+                processes=1,
+                thresholds=THRESHOLDS,
+                kafka=KAFKAS[0],
+            )
+            plan.check_programs()
+            found.append(_measure(console, plan, is_all=plan.users == most))
+    except BadSettings as error:
+        print(f"swarm-capacity: {error}", file=sys.stderr)
+        raise SystemExit(BAD_SETTINGS) from None
+    header = kept.Header(
+        date=started,
+        commit=machine.commit(REPOSITORY),
+        command=kept.command("swarm-capacity"),
+        seconds=time.monotonic() - began,
+        machine=about_machine | {"descriptors": f"{descriptors:,}"},
+        versions=machine.versions() | {"beside": f"{redis_name()}, {kafka_name()}"},
+    )
+    table = Table(caption=EXPLANATION)
+    for number, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="left" if number in {0, 2} else "right")
+    for one in found:
+        table.add_row(*one.cells())
+    console.print(table)
+    kept.print_where(console, _write(results, header, found))
+    if any(one.lost or one.twice for one in found):
+        raise SystemExit(1)
+
+
+def _measure(console: Console, plan: Plan, *, is_all: bool) -> Capacity:
+    directory = Path(tempfile.mkdtemp(prefix="realtime-capacity-"))
+    try:
+        lived = asyncio.run(_run(console, plan, directory))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    if lived.timeline.summary is None or not lived.timeline.seconds:
+        raise BadSettings("\n".join(lived.output.splitlines()[-OUTPUT_LINES:]))
+    return judge(plan, lived, is_all=is_all)
+
+
+async def _run(console: Console, plan: Plan, directory: Path) -> Lived:
+    async with AsyncExitStack() as stack:
+        with console.status("Starting Kafka, Redis and a pod ..."):
+            cluster = await stack.enter_async_context(stage.cluster(plan, directory, POD))
+        told = stack.enter_context(progress.told(console, plan.seconds))
+        # Straight to the pod: a proxy has two descriptors for each, and would be full first.
+        return await stage.live(plan, cluster, directory, told, url=cluster.pods[0].url, people=PEOPLE)
+
+
+def judge(plan: Plan, lived: Lived, *, is_all: bool) -> Capacity:
+    """Compare the worker at rest with the worker that has events. `is_all`: no more descriptors than asked for."""
+    seconds = lived.timeline.seconds
+    ramp, quiet, events = ([one for one in seconds if one.phase == phase] for phase in ("ramp", "quiet", "events"))
+    if not quiet or not events:
+        raise BadSettings("the run was over before all had come; give it more --seconds")
+    held = int(median(one.connected for one in quiet))
+    cores_at_rest, cores_with_events = _cores(lived, quiet), _cores(lived, events)
+    inner = _inner(events)
+    deliveries = (inner[-1].deliveries - inner[0].deliveries) / (inner[-1].seconds - inner[0].seconds)
+    entries = lived.timeline.summary.entries if lived.timeline.summary is not None else {}
+    late = events[-1].entries.get(progress.ENTRY)
+    return Capacity(
+        transport=plan.transport,
+        asked=plan.users,
+        held=held,
+        ended_by=_ended_by(plan, lived, ramp, held, is_all=is_all),
+        kb_each=_grown_bytes(lived, ramp, quiet) / KB / held,
+        cores_at_rest=cores_at_rest,
+        cores_with_events=cores_with_events,
+        deliveries_per_second=deliveries,
+        us_per_delivery=(cores_with_events - cores_at_rest) / deliveries * 1e6 if deliveries else 0.0,
+        handshakes_per_second=max((rate for _, rate in progress.rates(ramp, "connected", OVER_SECONDS)), default=0.0),
+        p99_ms=None if late is None else late.p99_ms,
+        lost=entries["gap"].failures if "gap" in entries else 0,
+        twice=entries["duplicate"].failures if "duplicate" in entries else 0,
+    )
+
+
+def _ended_by(plan: Plan, lived: Lived, ramp: Sequence[Second], held: int, *, is_all: bool) -> str:
+    if held >= plan.users * (1 - BEHIND_PART):
+        return "descriptors" if is_all else "no more were asked for"
+    behind = next((one for one in ramp if one.connected < one.wanted * (1 - BEHIND_PART)), ramp[-1])
+    cores = [value for at, value in lived.tracks.cores[LOCUST] if behind.seconds - 1 <= at <= ramp[-1].seconds]
+    what = "processor" if cores and median(cores) >= FULL_CORES else "spawning"
+    return f"{what}, behind from {behind.connected:,} on"
+
+
+def _cores(lived: Lived, phase: Sequence[Second]) -> float:
+    begin, end = phase[0].seconds + EDGE_SECONDS, phase[-1].seconds
+    return mean([value for at, value in lived.tracks.cores[LOCUST] if begin <= at <= end] or [0.0])
+
+
+def _inner(phase: Sequence[Second]) -> Sequence[Second]:
+    inner = [one for one in phase if one.seconds >= phase[0].seconds + EDGE_SECONDS]
+    return inner if len(inner) > 1 else phase
+
+
+def _grown_bytes(lived: Lived, ramp: Sequence[Second], quiet: Sequence[Second]) -> float:
+    """What it holds more at rest than when it had but its first people."""
+    memory = lived.tracks.resident_bytes[LOCUST]
+    first = min(memory, key=lambda one: abs(one[0] - ramp[0].seconds))[1]
+    return median(value for at, value in memory if quiet[0].seconds <= at <= quiet[-1].seconds) - first
+
+
+def _write(results: Path, header: kept.Header, found: Sequence[Capacity]) -> Path:
+    where = header.own_directory(results, "swarm-capacity")
+    whole = header.as_json() | {"capacity": [asdict(one) for one in found]}
+    (where / "results.json").write_text(json.dumps(whole, indent=2) + "\n")
+    lines = [
+        f"# What one worker of Locust holds, {header.date:%Y-%m-%d}, commit {header.commit}",
+        "",
+        f"`{header.command}`, {header.seconds:.0f} s.",
+        "",
+        *header.lines(),
+        "",
+        f"| {' | '.join(HEADINGS)} |",
+        "|---" * len(HEADINGS) + "|",
+        *(f"| {' | '.join(one.cells())} |" for one in found),
+        "",
+        EXPLANATION,
+    ]
+    (where / "results.md").write_text("\n".join(lines) + "\n")
+    return where
+
+
+if __name__ == "__main__":
+    typer.run(main)

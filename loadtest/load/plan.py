@@ -1,0 +1,71 @@
+"""What a run of `make load` is asked to be, and whether this machine can do it."""
+
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from parts.needs import PROGRAMS, find
+from swarm import thresholds
+from swarm.crowd import TRANSPORTS
+from swarm.shapes import RAMP_UP, SHAPES
+from swarm.tokens import BadSettings
+
+KAFKAS: Final = ("embedded", "apache")
+NEEDED: Final = {"embedded": ("haproxy", "redis-server", "tansu"), "apache": ("haproxy", "redis-server", "java", "mvn")}
+# More a second than one worker of Locust likes to start.
+SPAWN_MAX: Final = 100
+# So that most of a short run is not the coming.
+COME_WITHIN_PART: Final = 1 / 6
+# Of a proxy: its own, its listeners, its checks.
+OTHER_DESCRIPTORS: Final = 256
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run. `events_per_second` are those of all workers together."""
+
+    users: int
+    seconds: int
+    shape: str
+    transport: str
+    pods: int
+    events_per_second: float
+    processes: int
+    thresholds: Path
+    kafka: str
+
+    @property
+    def users_per_second(self) -> float:
+        """How fast they come."""
+        if self.shape == "hold":  # which says itself how many there should be; to keep up is what is measured
+            return 2 * self.users / (self.seconds * RAMP_UP)
+        return min(float(SPAWN_MAX * self.processes), max(10.0, self.users / (self.seconds * COME_WITHIN_PART)))
+
+    def check(self) -> None:
+        """Raise `BadSettings`, which says what to mend, where this cannot be."""
+        one_of("--shape", self.shape, tuple(SHAPES))
+        one_of("--transport", self.transport, TRANSPORTS)
+        one_of("--kafka", self.kafka, KAFKAS)
+        thresholds.load(self.thresholds)
+        self.check_programs()
+        _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # One to the client and one to the pod, of each connection; who polls has two.
+        needed = self.users * (2 if self.transport == "websocket" else 4) + OTHER_DESCRIPTORS
+        if allowed < needed:
+            raise BadSettings(
+                f"the proxy needs {needed} file descriptors for {self.users} users and may have {allowed}: "
+                f"raise the limit (ulimit -Hn {needed}), or ask for fewer --users"
+            )
+
+    def check_programs(self) -> None:
+        """Raise `BadSettings` where a part of the cluster is not installed."""
+        for program in NEEDED[self.kafka]:
+            if find(program) is None:
+                raise BadSettings(f"{program} is absent: {PROGRAMS[program].install}")
+
+
+def one_of(option: str, given: str, known: tuple[str, ...]) -> None:
+    """Raise `BadSettings` where it is none of these."""
+    if given not in known:
+        raise BadSettings(f"{option} {given}: there is {', '.join(known)}")
