@@ -19,7 +19,7 @@ ENGINE ?=
 export IMAGE BASE PLATFORM ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill load load-report swarm swarm-capacity swarm-image bench rolling-restart recovery-herd redis-memory scale sticky ceiling soak fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill load load-report swarm swarm-capacity swarm-image bench rolling-restart recovery-herd redis-memory scale sticky scorecard ceiling soak fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ drill: $(READY) ## Redis away under load: which alerts and panels tell, and when
 
 bench: $(READY) ## Against Node's socket.io and others, loadtest/; ARGS="--quick --check": the targets, in minutes
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m bench $(ARGS)
+
+scorecard: $(READY) ## Beside Node's socket.io, python-socketio and Centrifugo: lost, late, per core; ARGS="--quick --only drops"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m scorecard $(ARGS)
 
 rolling-restart: $(READY) ## Three pods restarted under 6,000 websockets; ARGS="--sockets 2000"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m rolling_restart $(ARGS)

@@ -14,6 +14,8 @@ from bench.programs import c_program
 # Sockets whose handshakes are under way at once.
 UNDER_WAY = 64
 WAIT_SECONDS = 120.0
+# What sockets speak.
+SOCKETIO, CENTRIFUGO = "socketio", "centrifugo"
 # What no message contains.
 ORDER_UNCHECKED = "(unchecked)"
 # Beyond a command's own limit: then the client itself hangs.
@@ -86,20 +88,21 @@ class LoadClient:
     async def group(
         self,
         name: str,
-        port: int,
-        *,
+        *ports: int,
         tokens: Path | None = None,
         joins: Sequence[str] = (),
+        dialect: str = SOCKETIO,
         auth: str = "",
         source: str = "",
         stamp: str = "",
     ) -> None:
         """Name a group of sockets: where they connect, with which tokens (a file), and which packets they join with.
 
-        `auth` is what CONNECT says beside the token (`,"recovery":true`), `source` the address they connect from, and
-        `stamp` the text before the time of sending in what they hear, if it is not `"t":`.
+        With several ports, socket follows socket to the next; the first token is the first socket's. `auth` is what
+        CONNECT says beside the token (`,"recovery":true`), `source` the address they connect from, and `stamp` the text
+        before the time of sending in what they hear, if it is not `"t":`.
         """
-        await self._tell(f"group {name} {port}" + (f" {tokens}" if tokens else ""))
+        await self._tell(f"group {name} {','.join(map(str, ports))} {dialect}" + (f" {tokens}" if tokens else ""))
         for verb, what in (("from", source), ("auth", auth), ("stamp", stamp)):
             if what:
                 await self._tell(f"{verb} {name} {what}")

@@ -48,7 +48,8 @@ class Server(Child):
     @property
     def state(self) -> str:
         """In words, for people who wonder what went wrong."""
-        assert self._process is not None
+        if self._process is None:
+            return "was never started"
         return "still runs" if self.is_running else f"ended with {self._process.returncode}"
 
     def cpu_seconds(self) -> float:

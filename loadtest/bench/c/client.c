@@ -1,9 +1,10 @@
 // The load client: reads commands from standard input, one a line, and answers each with one line of JSON.
 //
-//   group NAME PORT [TOKENS-FILE]              sockets of this group connect to 127.0.0.1:PORT
+//   group NAME PORT,... DIALECT [TOKENS-FILE]  sockets of this group connect to 127.0.0.1, to these ports in turn, and
+//                                              speak socketio or centrifugo
 //   from NAME ADDRESS                          they connect from this address of the machine; any, if it is not said
-//   auth NAME FIELDS                           what CONNECT says beside the token, such as ,"recovery":true
-//   join NAME PACKET                           they send this after CONNECT, and wait for its ack; %d: their number
+//   auth NAME FIELDS                           what CONNECT says beside the token (socketio), such as ,"recovery":true
+//   join NAME PACKET                           they send this once connected, and wait for its answer; %d: their number
 //   connect NAME COUNT UNDER-WAY TIMEOUT-S     open so many more, so many at a time
 //   arm NAME STRICT ORDER-KEY                  count anew; the number behind the key must grow (STRICT 1) or not shrink
 //   stamp NAME KEY                             the number behind the key says when a message was sent; before: "t":
@@ -13,8 +14,8 @@
 //                                              messages; then the next round, without a pause
 //   report NAME                                what has been counted so far
 //   latencies NAME                             each latency and how many messages had it, so that clients can be added up
-//   echo NAME INTERVAL-MS                      begin to send echoes; 0: stop, wait for the last, and report
-//   ask NAME TIMEOUT-S PACKET                  send a packet with ack id 500; its ack's arguments
+//   echo NAME INTERVAL-MS                      begin to send echoes; 0: stop, wait for the last, and report (socketio)
+//   ask NAME TIMEOUT-S PACKET                  send a packet with ack id 500; its ack's arguments (socketio)
 //   drop NAME                                  close all sockets of the group at once
 //
 // Seconds are of CLOCK_MONOTONIC, latencies in microseconds.
@@ -114,8 +115,8 @@ static int carry_out(char *line) {
     if (sscanf(line, "%15s %31s %n", verb, name, &at) < 2) return 0;
     char *rest = line + at;
     if (!strcmp(verb, "group")) {
-        char path[1024] = "";
-        if (sscanf(rest, "%d %1023s", &a, path) < 1 || !group_add(name, a)) return 0;
+        char ports[64], path[1024] = "";
+        if (sscanf(rest, "%63s %31s %1023s", ports, other, path) < 2 || !group_add(name, ports, other)) return 0;
         if (*path) group_read_tokens(group_named(name), path);
         return printf("{\"ok\":true}\n");
     }

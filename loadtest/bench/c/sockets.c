@@ -54,11 +54,20 @@ group *group_named(const char *name) {
     return NULL;
 }
 
-group *group_add(const char *name, int port) {
-    if (groups_count == MAX_GROUPS) return NULL;
+static const dialect *dialect_named(const char *name) {
+    static const dialect *const known[] = {&SOCKETIO, &CENTRIFUGO};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i]->name, name)) return known[i];
+    return NULL;
+}
+
+group *group_add(const char *name, const char *ports, const char *dialect) {
+    if (groups_count == MAX_GROUPS || !dialect_named(dialect)) return NULL;
     group *g = &groups[groups_count++];
     snprintf(g->name, sizeof g->name, "%s", name);
-    g->port = port;
+    for (const char *at = ports; at && g->ports_count < MAX_PORTS; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        g->ports[g->ports_count++] = atoi(at);
+    g->dialect = dialect_named(dialect);
     strcpy(g->stamp_key, "\"t\":");
     g->members = calloc(MAX_SOCKETS, sizeof *g->members);
     return g;
@@ -140,7 +149,7 @@ void socket_start(group *g) {
     s->stage = UPGRADING;
     s->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (s->fd < 0) fail("socket");
-    int yes = 1;
+    int yes = 1, port = g->ports[s->number % g->ports_count];
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     if (g->source.s_addr) {
         // The port is chosen by connect(): so it has to be free of this server alone, and 28,000 go to each address.
@@ -148,21 +157,21 @@ void socket_start(group *g) {
         struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr = g->source};
         if (bind(s->fd, (void *)&source, sizeof source)) fail("bind");
     }
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)g->port)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     // Blocking: on loopback it returns at once, as long as the listener's backlog is not full.
     if (connect(s->fd, (void *)&address, sizeof address)) fail("connect");
     fcntl(s->fd, F_SETFL, O_NONBLOCK);
     char request[400];
     int length = snprintf(request, sizeof request,
-                          "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n"
+                          "GET %s HTTP/1.1\r\n"
                           "Host: 127.0.0.1:%d\r\n"
                           "Connection: Upgrade\r\n"
                           "Upgrade: websocket\r\n"
                           "Sec-WebSocket-Version: 13\r\n"
                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                           "User-Agent: bench\r\n\r\n",
-                          g->port);
+                          g->dialect->path, port);
     send_all(s, request, (size_t)length);
     g->members[g->started++] = sockets_count;
     g->under_way++;
@@ -191,7 +200,7 @@ static void take_frame(client_socket *s, const unsigned char *frame, size_t head
     int opcode = frame[0] & 15;
     if (opcode == OPCODE_CLOSE) lose(s, "the server closed it");
     else if (opcode == OPCODE_PING) send_frame(s, OPCODE_PONG, payload, length - head);
-    else if (opcode == OPCODE_TEXT) take_packet(s, payload, length - head, read_ns);
+    else if (opcode == OPCODE_TEXT) s->group->dialect->take(s, payload, length - head, read_ns);
 }
 
 static void read_socket(client_socket *s) {
@@ -216,7 +225,7 @@ static void read_socket(client_socket *s) {
         }
         if (end) {
             at = (size_t)(end - buffer) + 4;
-            s->stage = OPENING;
+            s->group->dialect->open(s);
         }
     }
     if (s->stage != UPGRADING)

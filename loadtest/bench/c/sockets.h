@@ -1,7 +1,7 @@
-// Socket.IO clients by the thousand, in one thread on one epoll: websocket alone, Engine.IO 4, Socket.IO v5.
+// Clients by the thousand, in one thread on one epoll, on websockets alone: of Socket.IO, or of Centrifugo.
 //
-// Sockets belong to groups. A group says where its sockets connect to, with which tokens, and which rooms they join;
-// what arrives is counted for the group, checked for order, and measured against the time that the message carries.
+// Sockets belong to groups. A group says where its sockets connect to, what they speak there, with which tokens, and which
+// rooms they join; what arrives is counted for the group, checked for order, and measured against the time that it carries.
 #pragma once
 #include "histogram.h"
 #include <netinet/in.h>
@@ -11,6 +11,7 @@
 #define MAX_GROUPS 8
 #define MAX_SOCKETS 60000
 #define MAX_JOINS 4
+#define MAX_PORTS 8
 #define MAX_ECHOES 65536  // under way at once; a power of two
 #define MAX_ANSWER 4096
 
@@ -19,12 +20,13 @@ typedef enum { UPGRADING, OPENING, CONNECTING, JOINING, READY, CLOSED } stage;
 
 typedef struct {
     char name[32];
-    int port;
+    int ports[MAX_PORTS], ports_count;  // sockets connect to one after the other
+    const struct dialect *dialect;
     struct in_addr source;  // 0: any
     char *auth;             // what CONNECT says beside the token; NULL: nothing
     char **tokens;  // one for each socket in turn; none: CONNECT without auth
     int tokens_count;
-    char *joins[MAX_JOINS];  // packets sent after CONNECT, each answered by an ack; %d stands for the socket's number
+    char *joins[MAX_JOINS];  // packets sent once connected, each of which is answered; %d stands for the socket's number
     int joins_count;
 
     int *members;  // socket numbers
@@ -51,7 +53,7 @@ typedef struct {
 int64_t now_ns(void);
 void sockets_begin(void);
 group *group_named(const char *name);  // NULL: there is none
-group *group_add(const char *name, int port);
+group *group_add(const char *name, const char *ports, const char *dialect);  // NULL: too many, or nobody speaks so
 int group_from(group *g, const char *address);  // 0: that is no address
 void group_read_tokens(group *g, const char *path);
 void group_arm(group *g, int is_strict, const char *order_key);  // begin to count anew

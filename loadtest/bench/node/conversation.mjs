@@ -12,8 +12,9 @@ export const { values: options } = parseArgs({
     secret: { type: "string" },
     redis: { type: "string" },
     kafka: { type: "string" },
-    topic: { type: "string" },
+    topics: { type: "string" },
     group: { type: "string" },
+    recovery: { type: "string" },
   },
 });
 
@@ -41,9 +42,16 @@ export function makeMessage() {
 // the server, and the Redis client that the adapter publishes with.
 export async function makeServer(http) {
   const { Server } = require("socket.io");
-  const io = new Server(http, { serveClient: false });
+  const io = new Server(http, { serveClient: false, ...(options.recovery && { connectionStateRecovery: {} }) });
   let publisher;
-  if (options.redis) {
+  if (options.recovery) {
+    const { createClient } = require("redis");
+    const { createAdapter } = require("@socket.io/redis-streams-adapter");
+    publisher = createClient({ url: options.redis });
+    publisher.on("error", (error) => console.error(error));
+    await publisher.connect();
+    io.adapter(createAdapter(publisher));
+  } else if (options.redis) {
     const { createClient } = require("redis");
     const { createAdapter } = require("@socket.io/redis-adapter");
     publisher = createClient({ url: options.redis });

@@ -17,13 +17,18 @@ EmitTick = Callable[[str, list[Message]], Awaitable[None]]
 _numbers = count()
 
 
-def read_arguments() -> argparse.Namespace:
-    """Read the command line."""
+def arguments_parser() -> argparse.ArgumentParser:
+    """What every server is told on its command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--secret", default="", help="HS256 secret; a token is asked of everybody")
     parser.add_argument("--redis", default="", help="URL of the Redis that pods share")
-    return parser.parse_args()
+    return parser
+
+
+def read_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    return arguments_parser().parse_args()
 
 
 def make_message() -> Message:

@@ -1,0 +1,74 @@
+"""Who is compared, and how one talks to each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bench import programs
+from bench.client import CENTRIFUGO as CENTRIFUGO_DIALECT
+from bench.client import SOCKETIO
+from bench.pods import CENTRIFUGO, NODE_RECOVERY
+from bench.processes import NODE, OURS, STOCK
+from scorecard.clients import CentrifugoClient, Client, SocketIoClient
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One of them. `prepare` installs what it takes, or raises `Unavailable`."""
+
+    kind: str
+    title: str
+    what: str
+    prepare: Callable[[], object]
+    dialect: str
+    client: type[Client]
+    follow_orders: str
+    follow_inventory: str
+
+
+def _socketio(kind: str, title: str, what: str, prepare: Callable[[], object]) -> Contender:
+    return Contender(
+        kind,
+        title,
+        what,
+        prepare,
+        SOCKETIO,
+        SocketIoClient,
+        '420["subscribe:orders",{}]',
+        '420["subscribe:inventory",{}]',
+    )
+
+
+def _is_here() -> None:
+    """It came with this environment."""
+
+
+CONTENDERS: Final = {
+    contender.kind: contender
+    for contender in (
+        _socketio(OURS, "realtime", "`realtime serve`, its settings as they are but for its limits", _is_here),
+        _socketio(
+            NODE,
+            "Node socket.io",
+            "socket.io, its Redis adapter (Pub/Sub) and kafkajs",
+            programs.node_packages,
+        ),
+        _socketio(
+            NODE_RECOVERY,
+            "Node, Streams + CSR",
+            "the same with the Redis Streams adapter and connection state recovery",
+            programs.node_packages,
+        ),
+        _socketio(STOCK, "python-socketio", "python-socketio on uvicorn, AsyncRedisManager and aiokafka", _is_here),
+        Contender(
+            CENTRIFUGO,
+            "Centrifugo",
+            "Centrifugo with its Redis engine, its Kafka consumer, and history with recovery for every channel",
+            programs.centrifugo,
+            CENTRIFUGO_DIALECT,
+            CentrifugoClient,
+            '{"id":2,"subscribe":{"channel":"orders:#user-%d"}}',
+            '{"id":2,"subscribe":{"channel":"inventory:updates"}}',
+        ),
+    )
+}

@@ -1,0 +1,63 @@
+"""The picture: a small diagram for each row, with a bar and its value for each contender; the best is marked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from matplotlib.axes import Axes
+
+from bench.pods import CENTRIFUGO, NODE_RECOVERY
+from bench.processes import NODE, OURS, STOCK
+from observe.plots import COLOURS, figure, save
+from scorecard.contenders import Contender
+from scorecard.lines import Line
+
+COLOUR_OF: Final = {
+    OURS: COLOURS[0],
+    STOCK: COLOURS[1],
+    NODE: COLOURS[2],
+    CENTRIFUGO: COLOURS[3],
+    NODE_RECOVERY: COLOURS[5],
+}
+COLUMNS: Final = 3
+PANEL_INCHES: Final = (5.6, 2.1)
+# Beyond the longest bar, for its value.
+ROOM: Final = 1.28
+BEST: Final = "#0a7d32"
+
+
+def draw(path: Path, lines: Sequence[Line], contenders: Sequence[Contender]) -> None:
+    """Write the picture: longer bars are more, not better; the title says which way is, and the best is green."""
+    made, panels = figure(-(-len(lines) // COLUMNS), COLUMNS)
+    width, height = PANEL_INCHES
+    made.set_size_inches(width * COLUMNS, height * (len(panels) // COLUMNS))
+    for panel, line in zip(panels, lines, strict=False):
+        _draw_panel(panel, line, contenders)
+    for panel in panels[len(lines) :]:
+        panel.set_visible(False)
+    save(made, path)
+
+
+def _draw_panel(panel: Axes, line: Line, contenders: Sequence[Contender]) -> None:
+    shown = [(i, summary) for i, summary in enumerate(line.summaries) if summary is not None]
+    longest = max(summary.median for _, summary in shown) or 1.0
+    for at, (i, summary) in enumerate(shown):
+        is_best = i in line.best
+        panel.barh(at, summary.median, color=COLOUR_OF[contenders[i].kind], height=0.72)
+        panel.text(
+            summary.median + 0.015 * longest,
+            at,
+            line.text(i, with_spread=False) + (" \N{BLACK STAR}" if is_best else ""),
+            va="center",
+            color=BEST if is_best else "black",
+            fontweight="bold" if is_best else "normal",
+        )
+    panel.set_yticks(range(len(shown)), [contenders[i].title for i, _ in shown])
+    panel.invert_yaxis()
+    panel.set_xlim(0, ROOM * longest)
+    panel.set_xticks([])
+    panel.spines["bottom"].set_visible(False)
+    panel.grid(visible=False)
+    panel.tick_params(axis="y", length=0)
+    better = "more" if line.metric.more_is_better else "less"
+    panel.set_title(f"{line.metric.title} ({line.metric.unit})\n{better} is better", fontsize="medium", loc="left")

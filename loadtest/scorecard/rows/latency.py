@@ -1,0 +1,48 @@
+"""From a Kafka record to the socket of its user, at the same modest load for all.
+
+Two pods on one core, half of the sockets at each: for half of the records, the pod that reads it is not the one that
+has the socket. From just before the record is handed to the producer to when the client reads it, both of
+CLOCK_MONOTONIC.
+"""
+
+from typing import Final
+
+from bench.client import LoadClient
+from bench.measurements import Metric
+from scorecard.card import Card
+from scorecard.contenders import Contender
+from scorecard.records import ARRIVING, ORDER_KEY
+
+P50: Final = Metric("latency/p50", "Kafka record to socket, p50", "ms", more_is_better=False)
+P99: Final = Metric("latency/p99", "Kafka record to socket, p99", "ms", more_is_better=False)
+CPU: Final = Metric("latency/cpu", "at that load, both pods' CPU", "us/record", more_is_better=False)
+WARM_UP_SECONDS: Final = 2.0
+
+
+async def run(card: Card) -> None:
+    """Measure latency, and what it costs."""
+    for _ in card.repetitions():
+        for contender in card.contenders:
+            card.say(f"latency from Kafka: {contender.kind}")
+            with card.survives(f"latency from Kafka, {contender.kind}"):
+                await _measure(card, contender)
+
+
+async def _measure(card: Card, contender: Contender) -> None:
+    plan = card.plan
+    async with (
+        card.deployed(contender, plan.latency_sockets, cores=(card.cores.server,) * 2) as deployed,
+        LoadClient(card.directory / "client") as client,
+    ):
+        await deployed.connect(client, "all", plan.latency_sockets, contender.follow_orders, *deployed.pods)
+        for seconds in (WARM_UP_SECONDS, plan.latency_seconds):
+            await client.arm("all", ORDER_KEY, strict=False)
+            before, written = deployed.cpu_seconds(), deployed.records.written
+            await deployed.records.orders_at(plan.latency_per_second, seconds)
+            records = deployed.records.written - written
+            report = await client.wait("all", ARRIVING * records)
+            spent = deployed.cpu_seconds() - before
+            assert report.frames == ARRIVING * records, f"{report.frames} of {ARRIVING * records} messages came"
+    card.record(P50, contender.kind, report.latency.p50 / 1e3)
+    card.record(P99, contender.kind, report.latency.p99 / 1e3)
+    card.record(CPU, contender.kind, spent / records * 1e6)

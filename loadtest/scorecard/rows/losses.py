@@ -1,0 +1,176 @@
+"""What is lost, repeated or out of order: under drops of two seconds, and while both pods are restarted.
+
+Every client has numbered orders of its own in Kafka, some of which come while it is away. At the end all stay
+connected, and more orders are written until each has heard one of those: whatever came before these has been
+published, for a user's orders are in one partition. What has not come by then is lost.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from bench.client import LoadFailed
+from bench.measurements import Metric
+from parts.waiting import eventually
+from scorecard.card import Card, Deployed
+from scorecard.clients import Client
+from scorecard.contenders import Contender
+
+AWAY_SECONDS: Final = 2.0
+# How long a connection lasts between two drops.
+CONNECTED_SECONDS: Final = (2.0, 4.0)
+# Between two pods that are restarted, and before the first.
+PAUSE_SECONDS: Final = 3.0
+CONNECT_SECONDS: Final = 60.0
+MARK_EVERY_SECONDS: Final = 2.0
+MARKS_MAX: Final = 30
+COME_AT_ONCE: Final = 20
+COME_EVERY_SECONDS: Final = 0.1
+
+
+def metrics(name: str, title: str) -> tuple[Metric, Metric, Metric]:
+    """The share that was delivered; how many came twice, and how many came behind a later one."""
+    return (
+        Metric(f"{name}/delivered", f"{title}: delivered", "%"),
+        Metric(f"{name}/repeated", f"{title}: delivered twice", "events", more_is_better=False),
+        Metric(f"{name}/disordered", f"{title}: out of order", "events", more_is_better=False),
+    )
+
+
+DROPS: Final = metrics("drops", "2 s drops")
+RESTART: Final = metrics("restart", "rolling restart")
+
+
+async def run_drops(card: Card) -> None:
+    """Break every connection again and again."""
+    for contender in card.contenders:
+        card.say(f"drops of two seconds: {contender.kind}")
+        with card.survives(f"drops of two seconds, {contender.kind}"):
+            async with _crowd(card, contender) as (deployed, clients):
+                await _produce_meanwhile(card, deployed, _drop_all(clients, card.plan.drops_seconds))
+                owed = await _settle(deployed, clients)
+            _record(card, DROPS, contender, clients, owed)
+
+
+async def run_restart(card: Card) -> None:
+    """End both pods, one after the other, as Kubernetes would, and start them again."""
+    for contender in card.contenders:
+        card.say(f"a rolling restart: {contender.kind}")
+        with card.survives(f"a rolling restart, {contender.kind}"):
+            async with _crowd(card, contender) as (deployed, clients):
+                await _produce_meanwhile(card, deployed, _restart_all(deployed, card.plan.restart_seconds))
+                owed = await _settle(deployed, clients)
+            _record(card, RESTART, contender, clients, owed)
+
+
+def count(heard: Sequence[int], owed: int) -> tuple[int, int, int]:
+    """Of the numbers that a client heard: how many of 1 to `owed`, how many twice, how many behind a later one."""
+    of_interest = [number for number in heard if number <= owed]
+    seen: set[int] = set()
+    highest = repeated = disordered = 0
+    for number in of_interest:
+        if number in seen:
+            repeated += 1
+        elif number < highest:
+            disordered += 1
+        seen.add(number)
+        highest = max(highest, number)
+    return len(seen), repeated, disordered
+
+
+@asynccontextmanager
+async def _crowd(card: Card, contender: Contender) -> AsyncIterator[tuple[Deployed, list[Client]]]:
+    """Two pods, half of the clients at each."""
+    users = card.plan.clients
+    tokens = card.tokens(users).read_text().split()
+    both_cores = (card.cores.server, card.cores.rest)
+    async with card.deployed(contender, users, cores=both_cores) as deployed:
+        ports = [pod.port for pod in deployed.pods]
+        clients = [contender.client(number, token, ports) for number, token in enumerate(tokens)]
+        try:
+            for number, client in enumerate(clients):
+                client.come()
+                if number % COME_AT_ONCE == 0:
+                    await asyncio.sleep(COME_EVERY_SECONDS)
+            await _all_listen(clients)
+            yield deployed, clients
+        except AssertionError as error:
+            raise LoadFailed(str(error)) from error
+        finally:
+            for client in clients:
+                client.leave()
+
+
+async def _produce_meanwhile(card: Card, deployed: Deployed, trouble: Awaitable[None]) -> None:
+    producing = asyncio.create_task(deployed.records.orders_at(card.plan.events_per_second))
+    try:
+        await trouble
+    finally:
+        producing.cancel()
+        await asyncio.wait([producing])
+
+
+async def _drop_all(clients: Sequence[Client], seconds: float) -> None:
+    async def drop(client: Client) -> None:
+        while True:
+            await asyncio.sleep(random.uniform(*CONNECTED_SECONDS))
+            client.cut()
+            await asyncio.sleep(AWAY_SECONDS)
+            client.come()
+
+    dropping = [asyncio.create_task(drop(client)) for client in clients]
+    await asyncio.sleep(seconds)
+    for task in dropping:
+        task.cancel()
+    await asyncio.wait(dropping)
+    for client in clients:
+        client.come()
+
+
+async def _restart_all(deployed: Deployed, seconds: float) -> None:
+    """Take at least so long, whoever is quicker: the share that is lost is of the events of the same time."""
+    began = time.monotonic()
+    for pod in deployed.pods:
+        await asyncio.sleep(PAUSE_SECONDS)
+        await pod.stop()
+        await pod.start()
+    await asyncio.sleep(max(PAUSE_SECONDS, began + seconds - time.monotonic()))
+
+
+async def _settle(deployed: Deployed, clients: Sequence[Client]) -> list[int]:
+    """Wait until nothing that is owed is still on its way; how many orders each client was owed."""
+    records = deployed.records
+    owed = [records.numbers.get(user, 0) for user in records.users]
+    await _all_listen(clients)
+    deaf = lambda: sum(max(c.heard, default=0) <= most for c, most in zip(clients, owed, strict=True))  # noqa: E731
+    for _ in range(MARKS_MAX):
+        for user in records.users:
+            await records.order(user)
+        await records.producer.flush()
+        with suppress(AssertionError):
+            await eventually(lambda: not deaf(), MARK_EVERY_SECONDS, "each client hears of a later order")
+            return owed
+    raise LoadFailed(f"{deaf()} of {len(clients)} connected clients hear nothing any more")
+
+
+async def _all_listen(clients: Sequence[Client]) -> None:
+    await eventually(
+        lambda: all(client.is_listening for client in clients), CONNECT_SECONDS, "all clients are connected"
+    )
+
+
+def _record(
+    card: Card, row: Sequence[Metric], contender: Contender, clients: Sequence[Client], owed: Sequence[int]
+) -> None:
+    counted = [count(client.heard, most) for client, most in zip(clients, owed, strict=True)]
+    delivered, repeated, disordered = (sum(column) for column in zip(*counted, strict=True))
+    came_back = sum(client.connections - 1 for client in clients)
+    card.counted.append(
+        f"{row[0].title.partition(':')[0]}, {contender.title}: {delivered:,} of {sum(owed):,} events were delivered to"
+        f" {len(clients):,} clients, which came back {came_back:,} times."
+    )
+    for metric, value in zip(row, (100 * delivered / sum(owed), repeated, disordered), strict=True):
+        card.record(metric, contender.kind, value)
