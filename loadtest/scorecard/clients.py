@@ -155,7 +155,7 @@ class SocketIoClient(Client):
 
     def delay_seconds(self, failures: int) -> float:
         """reconnectionDelay, reconnectionDelayMax and randomizationFactor, as they are by default."""
-        return min(1.0 * 2**failures, 5.0) * random.uniform(0.5, 1.5)
+        return min(float(2**failures), 5.0) * random.uniform(0.5, 1.5)
 
     def opened(self) -> None:
         """The server speaks first."""

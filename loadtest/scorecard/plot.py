@@ -21,20 +21,26 @@ COLOUR_OF: Final = {
 }
 COLUMNS: Final = 3
 PANEL_INCHES: Final = (5.6, 2.1)
+TITLE_INCHES: Final = 0.8
 # Beyond the longest bar, for its value.
 ROOM: Final = 1.28
 BEST: Final = "#0a7d32"
 
 
 def draw(path: Path, lines: Sequence[Line], contenders: Sequence[Contender]) -> None:
-    """Write the picture: longer bars are more, not better; the title says which way is, and the best is green."""
-    made, panels = figure(-(-len(lines) // COLUMNS), COLUMNS)
+    """Write the picture. A longer bar is more, not better: each title says which way is. Ties are told below."""
+    ties = [line for line in lines if len(contenders) > 1 and len(line.best) == len(contenders)]
+    told = [line for line in lines if line not in ties] or list(lines)
+    made, panels = figure(-(-len(told) // COLUMNS), COLUMNS, title="Scorecard")
     width, height = PANEL_INCHES
-    made.set_size_inches(width * COLUMNS, height * (len(panels) // COLUMNS))
-    for panel, line in zip(panels, lines, strict=False):
+    made.set_size_inches(width * COLUMNS, height * (len(panels) // COLUMNS) + TITLE_INCHES)
+    for panel, line in zip(panels, told, strict=False):
         _draw_panel(panel, line, contenders)
-    for panel in panels[len(lines) :]:
+    for panel in panels[len(told) :]:
         panel.set_visible(False)
+    if ties and told != ties:
+        same = "; ".join(f"{line.metric.title}: {line.text(0, with_spread=False)}" for line in ties)
+        made.supxlabel(f"The same for all: {same}.", fontsize="medium", color="#555555")
     save(made, path)
 
 
@@ -53,6 +59,8 @@ def _draw_panel(panel: Axes, line: Line, contenders: Sequence[Contender]) -> Non
             fontweight="bold" if is_best else "normal",
         )
     panel.set_yticks(range(len(shown)), [contenders[i].title for i, _ in shown])
+    for label, (i, _) in zip(panel.get_yticklabels(), shown, strict=True):
+        label.set_fontweight("bold" if contenders[i].kind == OURS else "normal")
     panel.invert_yaxis()
     panel.set_xlim(0, ROOM * longest)
     panel.set_xticks([])

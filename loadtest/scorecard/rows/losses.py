@@ -145,7 +145,10 @@ async def _settle(deployed: Deployed, clients: Sequence[Client]) -> list[int]:
     records = deployed.records
     owed = [records.numbers.get(user, 0) for user in records.users]
     await _all_listen(clients)
-    deaf = lambda: sum(max(c.heard, default=0) <= most for c, most in zip(clients, owed, strict=True))  # noqa: E731
+
+    def deaf() -> int:
+        return sum(max(client.heard, default=0) <= most for client, most in zip(clients, owed, strict=True))
+
     for _ in range(MARKS_MAX):
         for user in records.users:
             await records.order(user)

@@ -12,7 +12,7 @@ from scorecard.card import Card
 from scorecard.contenders import Contender
 from scorecard.records import PRODUCT_KEY
 
-PER_CORE: Final = Metric("room/per_core", "a room of 1,000 from Kafka, one at a time", "deliveries/core-s")
+PER_CORE: Final = Metric("room/per_core", "a room of 1,000, one at a time", "deliveries/core-s")
 
 WARM_UP_RECORDS: Final = 5
 
