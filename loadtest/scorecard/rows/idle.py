@@ -17,6 +17,7 @@ from scorecard.card import Card, Deployed
 from scorecard.contenders import Contender
 
 HANDSHAKES: Final = Metric("idle/handshakes", "handshakes, one pod on one core", "connections/s")
+HANDSHAKE_CPU: Final = Metric("idle/cpu", "a handshake, the pod's CPU", "us", more_is_better=False)
 CONNECTIONS: Final = Metric("idle/per_gib", "idle connections for a GiB of the pod", "connections/GiB")
 IN_REDIS: Final = Metric("idle/redis", "what Redis holds of each of them", "KB", more_is_better=False)
 BYTES_PER_GIB: Final = 1 << 30
@@ -43,12 +44,15 @@ async def _measure(card: Card, contender: Contender) -> None:
         await deployed.connect(client, "all", warm, contender.follow_orders, pod)
         await asyncio.sleep(card.plan.quiet_seconds)
         resident, in_redis = pod.resident_bytes(), await _redis_bytes(deployed)
+        before = pod.cpu_seconds()
         seconds = await client.connect("all", sockets - warm)
+        spent = pod.cpu_seconds() - before
         await asyncio.sleep(card.plan.quiet_seconds)
         more = sockets - warm
         grown = pod.resident_bytes() - resident
         grown_in_redis = await _redis_bytes(deployed) - in_redis
     card.record(HANDSHAKES, contender.kind, more / seconds)
+    card.record(HANDSHAKE_CPU, contender.kind, spent / more * 1e6)
     card.record(CONNECTIONS, contender.kind, BYTES_PER_GIB / (grown / more))
     # Of those who keep nothing there, what is left is that of Redis's own buffers, more or less.
     card.record(IN_REDIS, contender.kind, max(0.0, round(grown_in_redis / more / BYTES_PER_KB, 1)))

@@ -1,4 +1,4 @@
-"""What is lost, repeated or out of order: under drops of two seconds, and while both pods are restarted.
+"""What is lost, repeated or out of order: under drops of 2 s, while both pods are restarted, when one is killed.
 
 Every client has numbered orders of its own in Kafka, some of which come while it is away. At the end all stay
 connected, and more orders are written until each has heard one of those: whatever came before these has been
@@ -8,7 +8,7 @@ published, for a user's orders are in one partition. What has not come by then i
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -42,28 +42,40 @@ def metrics(name: str, title: str) -> tuple[Metric, Metric, Metric]:
 
 DROPS: Final = metrics("drops", "2 s drops")
 RESTART: Final = metrics("restart", "rolling restart")
+KILL: Final = metrics("kill", "a pod killed")
+
+Trouble = Callable[[Card, Deployed, Sequence[Client]], Awaitable[None]]
 
 
 async def run_drops(card: Card) -> None:
     """Break every connection again and again."""
-    for contender in card.contenders:
-        card.say(f"drops of two seconds: {contender.kind}")
-        with card.survives(f"drops of two seconds, {contender.kind}"):
-            async with _crowd(card, contender) as (deployed, clients):
-                await _produce_meanwhile(card, deployed, _drop_all(clients, card.plan.drops_seconds))
-                owed = await _settle(deployed, clients)
-            _record(card, DROPS, contender, clients, owed)
+    await _run(card, DROPS, _drop_all)
 
 
 async def run_restart(card: Card) -> None:
     """End both pods, one after the other, as Kubernetes would, and start them again."""
+    await _run(card, RESTART, _restart_all)
+
+
+async def run_kill(card: Card) -> None:
+    """Kill one of the two pods as a lost machine would, and start it again."""
+    await _run(card, KILL, _kill_one)
+
+
+async def _run(card: Card, row: Sequence[Metric], trouble: Trouble) -> None:
     for contender in card.contenders:
-        card.say(f"a rolling restart: {contender.kind}")
-        with card.survives(f"a rolling restart, {contender.kind}"):
+        card.say(f"{_title(row)}: {contender.kind}")
+        with card.survives(f"{_title(row)}, {contender.kind}"):
             async with _crowd(card, contender) as (deployed, clients):
-                await _produce_meanwhile(card, deployed, _restart_all(deployed, card.plan.restart_seconds))
+                producing = asyncio.create_task(deployed.records.orders_at(card.plan.events_per_second))
+                try:
+                    await trouble(card, deployed, clients)
+                finally:
+                    producing.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await producing
                 owed = await _settle(deployed, clients)
-            _record(card, RESTART, contender, clients, owed)
+            _record(card, row, contender, clients, owed)
 
 
 def count(heard: Sequence[int], owed: int) -> tuple[int, int, int]:
@@ -104,16 +116,7 @@ async def _crowd(card: Card, contender: Contender) -> AsyncIterator[tuple[Deploy
                 client.leave()
 
 
-async def _produce_meanwhile(card: Card, deployed: Deployed, trouble: Awaitable[None]) -> None:
-    producing = asyncio.create_task(deployed.records.orders_at(card.plan.events_per_second))
-    try:
-        await trouble
-    finally:
-        producing.cancel()
-        await asyncio.wait([producing])
-
-
-async def _drop_all(clients: Sequence[Client], seconds: float) -> None:
+async def _drop_all(card: Card, _: Deployed, clients: Sequence[Client]) -> None:
     async def drop(client: Client) -> None:
         while True:
             await asyncio.sleep(random.uniform(*CONNECTED_SECONDS))
@@ -122,7 +125,7 @@ async def _drop_all(clients: Sequence[Client], seconds: float) -> None:
             client.come()
 
     dropping = [asyncio.create_task(drop(client)) for client in clients]
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(card.plan.drops_seconds)
     for task in dropping:
         task.cancel()
     await asyncio.wait(dropping)
@@ -130,14 +133,24 @@ async def _drop_all(clients: Sequence[Client], seconds: float) -> None:
         client.come()
 
 
-async def _restart_all(deployed: Deployed, seconds: float) -> None:
+async def _restart_all(card: Card, deployed: Deployed, _: Sequence[Client]) -> None:
     """Take at least so long, whoever is quicker: the share that is lost is of the events of the same time."""
     began = time.monotonic()
     for pod in deployed.pods:
         await asyncio.sleep(PAUSE_SECONDS)
         await pod.stop()
         await pod.start()
-    await asyncio.sleep(max(PAUSE_SECONDS, began + seconds - time.monotonic()))
+    await asyncio.sleep(max(PAUSE_SECONDS, began + card.plan.restart_seconds - time.monotonic()))
+
+
+async def _kill_one(card: Card, deployed: Deployed, _: Sequence[Client]) -> None:
+    """As long as a restart takes; so it is killed between two commits of those who commit by the clock."""
+    began = time.monotonic()
+    await asyncio.sleep(card.plan.restart_seconds / 2)
+    pod = deployed.pods[0]
+    await pod.kill()
+    await pod.start()
+    await asyncio.sleep(max(PAUSE_SECONDS, began + card.plan.restart_seconds - time.monotonic()))
 
 
 async def _settle(deployed: Deployed, clients: Sequence[Client]) -> list[int]:
@@ -172,8 +185,12 @@ def _record(
     delivered, repeated, disordered = (sum(column) for column in zip(*counted, strict=True))
     came_back = sum(client.connections - 1 for client in clients)
     card.counted.append(
-        f"{row[0].title.partition(':')[0]}, {contender.title}: {delivered:,} of {sum(owed):,} events were delivered to"
-        f" {len(clients):,} clients, which came back {came_back:,} times."
+        f"{_title(row)}, {contender.title}: {delivered:,} of {sum(owed):,} events were delivered to {len(clients):,}"
+        f" clients, which came back {came_back:,} times."
     )
     for metric, value in zip(row, (100 * delivered / sum(owed), repeated, disordered), strict=True):
         card.record(metric, contender.kind, value)
+
+
+def _title(row: Sequence[Metric]) -> str:
+    return row[0].title.partition(":")[0]
