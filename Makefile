@@ -19,7 +19,7 @@ ENGINE ?=
 export IMAGE BASE PLATFORM ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint check test chaos drill load load-report swarm swarm-capacity swarm-image bench rolling-restart recovery-herd redis-memory scale sticky scorecard ceiling soak fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean
+.PHONY: help setup demo lint check test chaos drill load load-report swarm swarm-capacity swarm-image bench rolling-restart recovery-herd redis-memory scale sticky scorecard ceiling soak fuzz image image-test cluster-test docs chart deploy-check dashboards dashboards-png lock format clean model
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ sticky: $(READY) ## Real proxies, sticky and not, polling and websocket, over th
 
 scale: $(READY) ## What more pods cost: 1, 2, 4, 8 with the same work each, some six minutes; ARGS="--pods 1,2 --users 100"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m scale $(ARGS)
+
+model: $(READY) ## Project pods, Redis, memory to any size; ARGS="--sockets 250000 --events-per-second 5000 --mix shop"
+	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m model $(ARGS)
 
 recovery-herd: $(READY) ## 1,000 clients come back at once, each missed 1,000 messages; ARGS="--clients 500 --concurrent 4"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m recovery_herd $(ARGS)

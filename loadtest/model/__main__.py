@@ -1,0 +1,69 @@
+"""The command line: `make model` writes docs/scale.md; ARGS="--sockets 250000 --mix shop" projects just that."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from model.bends import BENDS, reached
+from model.constants import ROOT, Constants, NotMeasured, read
+from model.page import BEGIN, END, generated, table_of
+from model.project import MIXES, Budget, Load, project
+
+PAGE: Final = ROOT / "docs" / "scale.md"
+IMAGES: Final = ROOT / "docs" / "images"
+
+
+def main(
+    sockets: Annotated[int, typer.Option(min=0, help="Project this; 0: write the page.")] = 0,
+    mix: Annotated[str, typer.Option(help=f"What is told to whom: {', '.join(MIXES)}.")] = "shop",
+    events_per_second: Annotated[
+        float, typer.Option(min=0, help="Orders a second; 0: as the mix has it for so many sockets.")
+    ] = 0.0,
+    sockets_a_pod: Annotated[int, typer.Option(min=1, help="At most.")] = Budget().sockets_a_pod,
+    page: Annotated[Path, typer.Option(help="What is written, where nothing is projected.")] = PAGE,
+    images: Annotated[Path, typer.Option(help="Where its pictures go.")] = IMAGES,
+) -> None:
+    """Project pods, Redis, partitions, memory and network from what was measured."""
+    console = Console()
+    if mix not in MIXES:
+        raise SystemExit(f"--mix: there are {', '.join(MIXES)}; not {mix!r}")
+    try:
+        constants, sources = read()
+    except NotMeasured as error:
+        raise SystemExit(str(error)) from error
+    if sockets:
+        load = Load.of(sockets, MIXES[mix], events_per_second or None)
+        _print(console, load, constants, Budget(sockets_a_pod=sockets_a_pod))
+        return
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(before + generated(constants, sources) + after)
+    try:
+        from model.plots import draw_all  # noqa: PLC0415 - matplotlib is heavy, and a projection needs none
+    except ModuleNotFoundError:
+        console.print("Written without pictures: matplotlib is absent.")
+        return
+    images.mkdir(parents=True, exist_ok=True)
+    draw_all(images, constants, sources)
+    console.print(f"Written: {page}, {images}/scale-*.png", highlight=False)
+
+
+def _print(console: Console, load: Load, constants: Constants, budget: Budget) -> None:
+    projection = project(load, constants, budget)
+    table = Table(title=f"{load.sockets:,} sockets, {load.mix.name}")
+    table.add_column("")
+    table.add_column("needed", justify="right")
+    for label, (value,) in table_of([projection], constants, budget):
+        table.add_row(label, value)
+    console.print(table)
+    for bend in BENDS:
+        if bend.name in reached(projection, constants, budget):
+            begins = bend.begins(constants, budget)
+            console.print(f"[bold]{bend.name}[/bold]: {bend.what} ({begins}). Next: {bend.next_step}.", highlight=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)
