@@ -112,7 +112,7 @@ class Sources:
 def read() -> tuple[Constants, Sources]:
     """Fit and collect all constants from the runs that sources.toml names. Raises `NotMeasured`."""
     named = tomllib.loads(SOURCES.read_text())
-    scale, bench, redis, climb = (_results(named[kind]) for kind in (SCALE, BENCH, REDIS, CEILING))
+    scale, bench, redis, climb = (_results(kind, named[kind]) for kind in (SCALE, BENCH, REDIS, CEILING))
     paths = {kind: f"loadtest/results/{named[kind]}" for kind in (SCALE, BENCH, REDIS, CEILING)}
     constants = Constants(**_of_scale(scale), **_of_bench(bench), **_of_redis(redis), **_of_sockets(climb))
     return constants, Sources(paths, scale["steps"], constants.redis_copy_us)
@@ -198,9 +198,9 @@ def _of_sockets(climb: Mapping[str, Any]) -> dict[str, float]:
     return {"socket_in_pod_bytes": grown["pods"], "socket_in_kernel_bytes": grown["kernel"] / 2}
 
 
-def _results(run: str) -> dict[str, Any]:
+def _results(kind: str, run: str) -> dict[str, Any]:
     path = RESULTS / run / "results.json"
     if not path.is_file():
-        raise NotMeasured(f"{SOURCES.relative_to(ROOT)} names a run that is not in loadtest/results: {run or 'none'}")
+        raise NotMeasured(f"{SOURCES.relative_to(ROOT)}: {kind} names no run in loadtest/results: {run!r}")
     told: dict[str, Any] = json.loads(path.read_text())
     return told

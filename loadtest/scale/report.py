@@ -16,6 +16,7 @@ from scale.figures import ADMINS, BURST, IDLE, ORDERS, STOCK, Spread
 from scale.outcome import BURST_TIMES, Rebalance, Step
 
 Values = Sequence[str]
+BYTES_PER_MB: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def rows(steps: Sequence[Step], cores: int) -> list[tuple[str, Values]]:
         row("the machine is busy, %", lambda s: 100 * figures.busy_share(s.phases[ORDERS], cores)),
         row("of these with others than this run, %", lambda s: 100 * figures.others_share(s.phases[ORDERS], cores)),
         ("**pods**", [""] * (len(steps) + 1)),
+        row("memory of each at the end, MB", lambda s: s.resident_bytes / BYTES_PER_MB),
         spread("an idle pod, % of a core", figures.idle_cores, 100, "{:.2f}"),
         spread("orders: a pod, % of a core", lambda s: figures.pod_cores(s, ORDERS), 100, "{:.1f}"),
         spread("orders: us an event", figures.pod_us_an_event, 1, "{:,.0f}"),
