@@ -112,7 +112,7 @@ async def _run(
 
 
 def _prepare(console: Console, wanted: list[str]) -> tuple[list[Contender], list[str]]:
-    """Install what each takes; who can be had, and why others cannot."""
+    """Install what each takes; who can be had, and who cannot, which is told with the reason."""
     contenders, left_out = [], []
     with console.status("Compiling the load client, installing socket.io, building Centrifugo ..."):
         try:
@@ -124,11 +124,10 @@ def _prepare(console: Console, wanted: list[str]) -> tuple[list[Contender], list
             try:
                 contender.prepare()
             except programs.Unavailable as error:
-                left_out.append(f"{contender.title}: {str(error).splitlines()[0]}")
+                console.print(f"Left out: {contender.title}: {error}", style="yellow", markup=False)
+                left_out.append(contender.title)
             else:
                 contenders.append(contender)
-    for reason in left_out:
-        console.print(f"Left out: {reason}", style="yellow", markup=False)
     if not contenders:
         raise SystemExit("There is nobody to compare.")
     return contenders, left_out

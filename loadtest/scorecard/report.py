@@ -74,7 +74,8 @@ def _as_markdown(header: ScoreHeader, measurements: Measurements, contenders: Se
         *header.lines(),
         "",
     ]
-    written += [f"Left out: {' '.join(reason.split())}." for reason in header.left_out]
+    if header.left_out:
+        written += [f"Left out, since this machine lacks what it takes: {', '.join(header.left_out)}.", ""]
     if header.problems:
         written += ["**Failed:**", "", *(f"- {' '.join(problem.split())}" for problem in header.problems), ""]
     headings = ["", "unit", *(contender.title for contender in contenders)]
