@@ -42,7 +42,6 @@ class Records:
     async def order(self, user: int) -> None:
         """Write the next order of a user."""
         number = self.numbers.get(user, 0) + 1
-        self.numbers[user] = number
         name = f"user-{user}"
         value = {
             "orderId": str(number),
@@ -55,6 +54,7 @@ class Records:
         }
         channels = f"orders:#{name},user:#{name},admin:dashboard"
         await self._send(ORDER_UPDATED, value, channels, user % PARTITIONS)
+        self.numbers[user] = number  # not before: who is cancelled while it waits has written nothing
 
     async def inventory(self, number: int) -> None:
         """Write that the stock of a product changed, of another one each time."""
