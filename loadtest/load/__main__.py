@@ -15,7 +15,7 @@ from rich.console import Console
 
 from bench import kept, machine
 from load import progress, report, stage
-from load.plan import KAFKAS, Plan
+from load.plan import APACHE, KAFKAS, THRESHOLDS, Plan, kafka_here
 from load.report import Report
 from load.stage import Lived
 from parts import swarm
@@ -29,7 +29,6 @@ from swarm.tokens import BadSettings
 
 REPOSITORY: Final = Path(__file__).parents[2]
 RESULTS: Final = REPOSITORY / "loadtest" / "results"
-THRESHOLDS: Final = REPOSITORY / "loadtest" / "swarm" / "thresholds.toml"
 LINE_CHARACTERS: Final = 160
 BAD_SETTINGS: Final = 2
 OUTPUT_LINES: Final = 15
@@ -43,10 +42,13 @@ def main(
     pods: Annotated[int, typer.Option(min=1, help="Pods behind one haproxy.")] = 3,
     events_per_second: Annotated[float, typer.Option(min=0, help="Events into Kafka, of all workers together.")] = 40.0,
     processes: Annotated[int, typer.Option(min=1, help="Workers of Locust, each a process on a core.")] = 1,
-    kafka: Annotated[str, typer.Option(help=f"Which one: {', '.join(KAFKAS)} (that needs Java and Maven).")] = KAFKAS[
-        0
-    ],
-    thresholds: Annotated[Path, typer.Option(help="The file of what must be kept to.")] = THRESHOLDS,
+    kafka: Annotated[
+        str, typer.Option(help=f"{' or '.join(KAFKAS)}; without: apache where Java and Maven are, else embedded.")
+    ] = "",
+    thresholds: Annotated[
+        Path | None,
+        typer.Option(help="What must be kept to; without: loadtest/swarm/thresholds.toml, or the broker's."),
+    ] = None,
     report_directory: Annotated[
         Path | None, typer.Option("--report", help="Where the report goes; else into loadtest/results.")
     ] = None,
@@ -58,7 +60,9 @@ def main(
     console = Console()
     if not console.is_terminal:
         console = Console(width=LINE_CHARACTERS)
-    plan = Plan(users, seconds, shape, transport, pods, events_per_second, processes, thresholds, kafka)
+    kafka = kafka or kafka_here()
+    limits = thresholds or THRESHOLDS.get(kafka, THRESHOLDS[APACHE])
+    plan = Plan(users, seconds, shape, transport, pods, events_per_second, processes, limits, kafka)
     machine.raise_descriptor_limit()
     try:
         plan.check()
@@ -113,12 +117,13 @@ def _facts(plan: Plan, header: kept.Header) -> dict[str, str]:
         "Shape": f"{plan.shape}, {plan.seconds} s",
         "Events": f"{plan.events_per_second:g} a second into Kafka, nine of ten of them orders",
         "Cluster": f"{plan.pods} pods behind haproxy, on the machine that the load is made on",
+        "Kafka": _kafka_name(plan.kafka),
         "Load": f"Locust, {plan.processes} worker{'s' if plan.processes > 1 else ''}",
     }
 
 
 def _kafka_name(kafka: str) -> str:
-    return kafka_name() if kafka == KAFKAS[0] else ApacheKafka.title
+    return ApacheKafka.title if kafka == APACHE else kafka_name()
 
 
 def cannot(why: str) -> NoReturn:

@@ -20,8 +20,8 @@ from rich.table import Table
 
 from bench import kept, machine
 from load import progress, stage
-from load.__main__ import BAD_SETTINGS, LINE_CHARACTERS, OUTPUT_LINES, REPOSITORY, RESULTS, THRESHOLDS
-from load.plan import KAFKAS, Plan, one_of
+from load.__main__ import BAD_SETTINGS, LINE_CHARACTERS, OUTPUT_LINES, REPOSITORY, RESULTS
+from load.plan import APACHE, EMBEDDED, THRESHOLDS, Plan, one_of
 from load.stage import Lived
 from parts import swarm
 from parts.redis_server import redis_name
@@ -93,7 +93,7 @@ EXPLANATION: Final = (
 def main(
     transport: Annotated[str, typer.Option(help=f"How they come: {', '.join(TRANSPORTS)}; both without.")] = "",
     users: Annotated[int, typer.Option(min=0, help="At most so many; 0: what descriptors allow.")] = 0,
-    seconds: Annotated[int, typer.Option(min=20, help="Of each run; people come for 60 % of it.")] = 100,
+    seconds: Annotated[int, typer.Option(min=20, help="Of each run; people come for 60 % of it.")] = 130,
     events_per_second: Annotated[float, typer.Option(min=1, help="Events, once all are there.")] = 400.0,
     results: Annotated[Path, typer.Option(help="Where the results go.")] = RESULTS,
 ) -> None:
@@ -122,8 +122,8 @@ def main(
                 pods=1,
                 events_per_second=events_per_second,
                 processes=1,
-                thresholds=THRESHOLDS,
-                kafka=KAFKAS[0],
+                thresholds=THRESHOLDS[APACHE],
+                kafka=EMBEDDED,  # which leaves most of the machine to those that are measured
             )
             plan.check_programs()
             found.append(_measure(console, plan, is_all=plan.users == most))

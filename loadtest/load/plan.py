@@ -11,8 +11,13 @@ from swarm.crowd import TRANSPORTS
 from swarm.shapes import RAMP_UP, SHAPES
 from swarm.tokens import BadSettings
 
-KAFKAS: Final = ("embedded", "apache")
-NEEDED: Final = {"embedded": ("haproxy", "redis-server", "tansu"), "apache": ("haproxy", "redis-server", "java", "mvn")}
+EMBEDDED, APACHE = "embedded", "apache"
+KAFKAS: Final = (APACHE, EMBEDDED)
+THRESHOLDS: Final = {
+    APACHE: Path(thresholds.__file__).with_name("thresholds.toml"),
+    EMBEDDED: Path(__file__).with_name("embedded.toml"),
+}
+NEEDED: Final = {EMBEDDED: ("haproxy", "redis-server", "tansu"), APACHE: ("haproxy", "redis-server", "java", "mvn")}
 # More a second than one worker of Locust likes to start.
 SPAWN_MAX: Final = 100
 # So that most of a short run is not the coming.
@@ -63,6 +68,11 @@ class Plan:
         for program in NEEDED[self.kafka]:
             if find(program) is None:
                 raise BadSettings(f"{program} is absent: {PROGRAMS[program].install}")
+
+
+def kafka_here() -> str:
+    """The real one where Java and Maven are, else the one that pip brings."""
+    return APACHE if find("java") and find("mvn") else EMBEDDED
 
 
 def one_of(option: str, given: str, known: tuple[str, ...]) -> None:

@@ -102,8 +102,9 @@ def _pods(path: Path, lived: Lived) -> None:
     for name, colour in {**pods, **BESIDE}.items():
         style = "-" if name in pods else ":"
         _lines(panels[0], tracks.cores.get(name, ()), colour, name, linestyle=style, linewidth=1.4)
-        memory = [(at, value / MB) for at, value in tracks.resident_bytes.get(name, ())]
-        _lines(panels[1], memory, colour, name, linestyle=style, linewidth=1.4)
+        if name != "Kafka":  # a JVM would press all others to the ground; the table has it
+            memory = [(at, value / MB) for at, value in tracks.resident_bytes.get(name, ())]
+            _lines(panels[1], memory, colour, name, linestyle=style, linewidth=1.4)
     for panel, title, unit in ((panels[0], "Processor time", "cores"), (panels[1], "Resident memory", "MB")):
         panel.set_title(title)
         panel.set_ylabel(unit)
@@ -156,6 +157,8 @@ def _finish(panel: Axes, lived: Lived, *, begins_at_zero: bool = True) -> None:
         if what.endswith(" leaves"):
             panel.axvline(at, color="#bbbbbb", linewidth=0.8, linestyle=":")
     phases = lived.timeline.phases
+    if len(phases) > 1:  # their names stand between
+        panel.set_title(panel.get_title(), pad=18)
     for number, (at, phase) in enumerate(phases):
         if number:
             panel.axvline(at, color="#666666", linewidth=0.9)
@@ -164,9 +167,10 @@ def _finish(panel: Axes, lived: Lived, *, begins_at_zero: bool = True) -> None:
                 phase,
                 (0 if number == 0 else at, 1),
                 xycoords=("data", "axes fraction"),
-                xytext=(4, -4),
+                xytext=(2, 3),
                 textcoords="offset points",
-                va="top",
+                va="bottom",
+                annotation_clip=False,
                 fontsize=8,
                 color="#444444",
             )

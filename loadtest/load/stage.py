@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from load.plan import Plan
+from load.plan import APACHE, Plan
 from observe.sampler import Sampler
 from parts import swarm
 from parts.apache_kafka import ApacheKafka
@@ -59,7 +59,7 @@ class Lived:
 @asynccontextmanager
 async def cluster(plan: Plan, directory: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[Cluster]:
     """Pods behind haproxy, with a Kafka and a Redis of their own."""
-    kafka = (EmbeddedKafka if plan.kafka == "embedded" else ApacheKafka)(directory / "kafka")
+    kafka = (ApacheKafka if plan.kafka == APACHE else EmbeddedKafka)(directory / "kafka")
     redis = RedisServer(directory / "redis")
     try:
         await asyncio.gather(kafka.start(), redis.start())

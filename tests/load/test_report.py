@@ -119,7 +119,7 @@ def test_what_cost_a_process_is_of_the_run_alone() -> None:
     [
         ({"shape": "pear"}, "--shape pear: there is plateau, ramp"),
         ({"transport": "pigeon"}, "--transport pigeon: there is websocket"),
-        ({"kafka": "franz"}, "--kafka franz: there is embedded, apache"),
+        ({"kafka": "franz"}, "--kafka franz: there is apache, embedded"),
         ({"users": 10_000_000}, r"ulimit -Hn 20000256\)"),
         ({"thresholds": Path("/nowhere.toml")}, "--thresholds /nowhere.toml: "),
     ],
