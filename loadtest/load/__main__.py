@@ -31,7 +31,6 @@ REPOSITORY: Final = Path(__file__).parents[2]
 RESULTS: Final = REPOSITORY / "loadtest" / "results"
 LINE_CHARACTERS: Final = 160
 BAD_SETTINGS: Final = 2
-OUTPUT_LINES: Final = 15
 
 
 def main(
@@ -81,7 +80,7 @@ def main(
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     if lived.exit_code == BAD_SETTINGS or not lived.timeline.seconds:
-        cannot("\n".join(lived.output.splitlines()[-OUTPUT_LINES:]))
+        cannot(lived.last_words)
     header = kept.Header(
         date=started,
         commit=machine.commit(REPOSITORY),
@@ -91,6 +90,8 @@ def main(
         versions=machine.versions() | {"beside": f"{haproxy_name()}, {redis_name()}, {_kafka_name(kafka)}"},
     )
     done = Report(f"Load: {shape}, {users:,} people", _facts(plan, header), lived, header)
+    if lived.timeline.summary is None:
+        console.print(lived.last_words, style="dim", markup=False, highlight=False)
     report.print_report(console, done)
     where = report_directory or header.own_directory(RESULTS, f"load-{shape}")
     report.write(where, done)

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from bench import kept, machine
 from load import progress, stage
-from load.__main__ import BAD_SETTINGS, LINE_CHARACTERS, OUTPUT_LINES, REPOSITORY, RESULTS
+from load.__main__ import BAD_SETTINGS, LINE_CHARACTERS, REPOSITORY, RESULTS
 from load.plan import APACHE, EMBEDDED, THRESHOLDS, Plan, one_of
 from load.stage import Lived
 from parts import swarm
@@ -156,7 +156,7 @@ def _measure(console: Console, plan: Plan, *, is_all: bool) -> Capacity:
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     if lived.timeline.summary is None or not lived.timeline.seconds:
-        raise BadSettings("\n".join(lived.output.splitlines()[-OUTPUT_LINES:]))
+        raise BadSettings(lived.last_words)
     return judge(plan, lived, is_all=is_all)
 
 
@@ -186,7 +186,7 @@ def judge(plan: Plan, lived: Lived, *, is_all: bool) -> Capacity:
         asked=plan.users,
         held=held,
         ended_by=_ended_by(plan, lived, ramp, held, is_all=is_all),
-        kb_each=_grown_bytes(lived, ramp, quiet) / KB / held,
+        kb_each=_grown_bytes(lived, ramp, quiet) / KB / max(1, held - ramp[0].connected),
         cores_at_rest=cores_at_rest,
         cores_with_events=cores_with_events,
         deliveries_per_second=deliveries,

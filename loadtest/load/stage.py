@@ -32,7 +32,7 @@ FOLLOW_SECONDS: Final = 0.2
 MORE_SECONDS: Final = 60.0
 CONNECTIONS: Final = re.compile(r"^realtime_connections(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 
-Say = Callable[[str], None]
+OUTPUT_LINES: Final = 15
 
 
 @dataclass
@@ -54,6 +54,13 @@ class Lived:
     problems: list[str] = field(default_factory=list)
     exit_code: int = 0
     output: str = ""  # of Locust
+
+    @property
+    def last_words(self) -> str:
+        """Why Locust did not begin, or what it said last."""
+        lines = self.output.splitlines()
+        ours = dict.fromkeys(line.removeprefix("swarm: ") for line in lines if line.startswith("swarm: "))
+        return "\n".join(ours or lines[-OUTPUT_LINES:])
 
 
 @asynccontextmanager
@@ -125,6 +132,9 @@ async def live(
     finally:
         await swarm.end(process)
     lived.exit_code, lived.output = process.returncode or 0, log.read_text(errors="replace")
+    lived.problems += [
+        f"{pod.name} is gone; it said last: {pod.log_tail(1)}" for pod in running.pods if not pod.is_running
+    ]
     lived.tracks = _tracks(sampler, began - _beginning(lived.timeline) if lived.timeline.seconds else 0.0)
     return lived
 

@@ -1,0 +1,80 @@
+"""What one worker of Locust has held, and what it was that there was no more of."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from load.capacity import Capacity, judge
+from load.plan import Plan
+from load.stage import Lived, Tracks
+from swarm.timeline import Entry, Second, Timeline
+from swarm.tokens import BadSettings
+
+PLAN = Plan(
+    users=1_000,
+    seconds=30,
+    shape="hold",
+    transport="websocket",
+    pods=1,
+    events_per_second=100,
+    processes=1,
+    thresholds=Path("thresholds.toml"),
+    kafka="embedded",
+)
+RAMP, QUIET, END = 10, 20, 31
+KB = 1_024
+
+
+def lived(held: int = 1_000, cores: float = 0.5) -> Lived:
+    """Ten seconds of coming, ten of peace, ten of 200 deliveries a second; 30 KB for each socket."""
+
+    def second(n: int) -> Second:
+        wanted = min(1_000, 100 * n)
+        phase = "ramp" if n <= RAMP else "quiet" if n <= QUIET else "events"
+        heard = max(0, 200 * (n - QUIET))
+        entries = {"deliver order:updated": Entry(heard, 0, 3.0, 5.0, 9.0)}
+        return Second(float(n), float(n), phase, wanted, wanted, min(wanted, held), 1, 50.0, entries)
+
+    def memory(n: int) -> float:
+        return 100_000 * KB + 30 * KB * min(100 * n, held)
+
+    def busy(n: int) -> float:
+        return cores if n <= RAMP else 0.1 if n <= QUIET else 0.3
+
+    times = range(1, END)
+    tracks = Tracks(
+        cores={"Locust": [(float(n), busy(n)) for n in times]},
+        resident_bytes={"Locust": [(float(n), memory(n)) for n in times]},
+    )
+    return Lived(Timeline([second(n) for n in times]), tracks)
+
+
+def judged(what: Lived, *, is_all: bool = True) -> Capacity:
+    return judge(PLAN, what, is_all=is_all)
+
+
+def test_all_descriptors_are_taken() -> None:
+    found = judged(lived())
+    assert (found.held, found.ended_by) == (1_000, "descriptors")
+    assert judged(lived(), is_all=False).ended_by == "no more were asked for"
+
+
+def test_who_cannot_keep_up_says_from_where_on_and_why() -> None:
+    assert judged(lived(held=600)).ended_by == "spawning, behind from 600 on"
+    assert judged(lived(held=600, cores=0.99)).ended_by == "processor, behind from 600 on"
+
+
+def test_what_each_costs_is_told_by_the_difference() -> None:
+    found = judged(lived())
+    assert found.kb_each == pytest.approx(30)
+    assert found.deliveries_per_second == pytest.approx(200)
+    assert found.us_per_delivery == pytest.approx(1_000)
+    assert found.handshakes_per_second == pytest.approx(100)
+
+
+def test_a_run_that_ends_before_all_have_come_is_told() -> None:
+    what = lived()
+    what.timeline.seconds = [replace(one, phase="ramp") for one in what.timeline.seconds]
+    with pytest.raises(BadSettings, match="give it more --seconds"):
+        judged(what)
