@@ -10,11 +10,11 @@ from typing import Final
 from bench.client import LoadFailed
 from ceiling.lateness import Lateness, Probe
 from ceiling.memory import BYTES_PER_GB, Available, Memory
-from ceiling.stage import Stage
+from ceiling.stage import PODS_OPENING, Stage
 
 TENTHS: Final = 10
-# Between two looks at memory and time, so many are opened on each pod.
-SLICE_OF_A_POD: Final = 100
+# Between two looks at memory and time, so many are opened on a pod, at most; less than a tenth of what it takes.
+SLICE_OF_A_POD: Final = 500
 # Below that the processor has ended, whatever else is left.
 SLOWEST_HANDSHAKES_PER_SECOND: Final = 10.0
 # After sockets have been opened, until all that is written about them later is written.
@@ -100,9 +100,9 @@ class Ramp:
         stage, plan = self._stage, self._plan
         while stage.sockets < goal:
             began = time.monotonic()
-            count = min(SLICE_OF_A_POD * len(stage.pairs), goal - stage.sockets)
-            await stage.open(count)
-            pace, left = count / (time.monotonic() - began), self._available.bytes()
+            before, share = stage.sockets, plan.sockets // TENTHS // len(stage.pairs) // 2
+            await stage.open(min(max(1, min(SLICE_OF_A_POD, share)) * PODS_OPENING, goal - before))
+            pace, left = (stage.sockets - before) / (time.monotonic() - began), self._available.bytes()
             self.climb.path.append((time.monotonic() - self._began, stage.sockets, left))
             self._tell(stage.sockets, left)
             if left < plan.reserve_bytes:

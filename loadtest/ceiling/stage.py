@@ -1,6 +1,7 @@
 """Kafka, Redis, whole pods, and for each pod a load client that holds its sockets."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -21,9 +22,10 @@ from parts.topics import Topics
 INTAKE_PODS: Final = 2
 PARTITIONS: Final = 12
 PODS_AT_ONCE: Final = 4
-# Handshakes under way at once: of one client, at least; of all, if one alone does not take as many.
-UNDER_WAY_EACH: Final = 8
-UNDER_WAY: Final = 64
+# Newcomers that come to a pod together share its calls to Redis. One at a time to each of fifty pods, they take thrice
+# the processor; so they come to a few pods at a time, which take turns: as many as keep all cores busy.
+PODS_OPENING: Final = len(os.sched_getaffinity(0)) + 1
+UNDER_WAY: Final = 32  # of each of them
 TOKEN_SECONDS: Final = 86_400
 # A stock client that recovers says so in CONNECT; the server then keeps its session, and sends places.
 RECOVERS: Final = ',"recovery":true'
@@ -63,21 +65,26 @@ REDIS_OPTIONS: Final = {
 class Pair:
     """A pod, and the client that holds its sockets; both have a core to share with all others."""
 
-    def __init__(self, number: int, pod: Pod, client: LoadClient, watchers: int, under_way: int) -> None:
+    def __init__(self, number: int, pod: Pod, client: LoadClient, sockets: int, watchers: int) -> None:
         self.number = number
         self.pod = pod
         self.client = client
         self.counts = {CROWD: 0, WATCHERS: 0}
+        self._sockets = sockets
         self._watchers = watchers
-        self._under_way = under_way
+
+    @property
+    def opened(self) -> int:
+        """How many sockets there are."""
+        return sum(self.counts.values())
 
     def user(self, group: str, member: int) -> str:
         """Who a member of a group is."""
         return f"{group}-{self.number}-{member}"
 
-    async def prepare(self, directory: Path, issuer: Issuer, sockets: int) -> None:
+    async def prepare(self, directory: Path, issuer: Issuer) -> None:
         """Give everybody a token, and the groups their rooms. The client comes from an address of its own."""
-        for group, size in ((WATCHERS, self._watchers), (CROWD, sockets - self._watchers)):
+        for group, size in ((WATCHERS, self._watchers), (CROWD, self._sockets - self._watchers)):
             path = directory / f"{group}-{self.number}"
             await asyncio.to_thread(self._write_tokens, path, issuer, group, size)
             await self.client.group(
@@ -96,11 +103,12 @@ class Pair:
                 file.write(f"{issuer.token(self.user(group, member), expires_in_seconds=TOKEN_SECONDS)}\n")
 
     async def open(self, sockets: int) -> None:
-        """Open so many more, watchers first. Raises `LoadFailed` when one does not come about, or one is lost."""
+        """Open so many more, or as many as it is for; watchers first. Raises `LoadFailed` when one is lost."""
+        sockets = min(sockets, self._sockets - self.opened)
         watchers = min(sockets, self._watchers - self.counts[WATCHERS])
         for group, count in ((WATCHERS, watchers), (CROWD, sockets - watchers)):
             if count:
-                await self.client.connect(group, count, under_way=self._under_way)
+                await self.client.connect(group, count, under_way=UNDER_WAY)
                 self.counts[group] += count
 
 
@@ -125,7 +133,7 @@ class Stage:
             **{f"REALTIME_{choice.setting}": choice.value for choice in CHOICES},
         }
         pods = -(-sockets // per_pod)
-        self._shares = evenly(sockets, pods)
+        shares, rooms = evenly(sockets, pods), evenly(room, pods)
         self.intake = [
             Pod(f"intake-{number}", directory / f"intake-{number}", shared, roles="intake")
             for number in range(INTAKE_PODS)
@@ -135,10 +143,10 @@ class Stage:
                 number,
                 Pod(f"pod-{number}", directory / f"pod-{number}", shared, roles="sockets"),
                 LoadClient(directory / f"client-{number}"),
+                share,
                 watchers,
-                max(UNDER_WAY_EACH, UNDER_WAY // pods),
             )
-            for number, watchers in enumerate(evenly(room, pods))
+            for number, (share, watchers) in enumerate(zip(shares, rooms, strict=True))
         ]
         self.producer: AIOKafkaProducer
 
@@ -174,16 +182,16 @@ class Stage:
         async with asyncio.TaskGroup() as starting:
             for pod in pods:
                 starting.create_task(start(pod))
-        self._say(f"Signing {sum(self._shares):,} tokens")
-        for pair, share in zip(self.pairs, self._shares, strict=True):
+        self._say("Signing a token for each socket")
+        for pair in self.pairs:
             await self._exit.enter_async_context(pair.client)
-            await pair.prepare(self._directory, self._issuer, share)
+            await pair.prepare(self._directory, self._issuer)
         self.producer = await self._exit.enter_async_context(self.topics.producer())
 
     @property
     def sockets(self) -> int:
         """How many have been opened."""
-        return sum(sum(pair.counts.values()) for pair in self.pairs)
+        return sum(pair.opened for pair in self.pairs)
 
     @property
     def room(self) -> int:
@@ -191,9 +199,9 @@ class Stage:
         return sum(pair.counts[WATCHERS] for pair in self.pairs)
 
     async def open(self, sockets: int) -> None:
-        """Open so many more, spread evenly. Raises `LoadFailed`, once none is under way any more."""
-        shares = evenly(sockets, len(self.pairs))
-        opening = [pair.open(share) for pair, share in zip(self.pairs, shares, strict=True)]
+        """Open so many more, where there are fewest. Raises `LoadFailed`, once none is under way any more."""
+        emptiest = sorted(self.pairs, key=lambda pair: pair.opened)[:PODS_OPENING]
+        opening = [pair.open(share) for pair, share in zip(emptiest, evenly(sockets, len(emptiest)), strict=True)]
         for outcome in await asyncio.gather(*opening, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
