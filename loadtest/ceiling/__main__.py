@@ -1,5 +1,6 @@
 """The command line: `make ceiling`, or with ARGS="--sockets 100000 --minutes 10"."""
 
+import asyncio
 import shutil
 import sys
 import tempfile
@@ -106,7 +107,13 @@ async def _run(console: Console, plan: Plan, directory: Path, per_pod: int, room
             bar.update(task, description="Opening", completed=opened, left=left_bytes / BYTES_PER_GB)
 
         async with Stage(directory, plan.sockets, per_pod, room, say) as stage:
-            return await Ramp(stage, plan, tell, say).run()
+            ramp = Ramp(stage, plan, tell, say)
+            try:
+                return await ramp.run()
+            except asyncio.CancelledError:
+                # By Ctrl-C, after minutes perhaps: what has been found until then is told all the same.
+                ramp.climb.ended_by = "an interruption"
+                return ramp.climb
 
 
 def _check_programs() -> None:
