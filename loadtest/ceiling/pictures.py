@@ -4,14 +4,26 @@ from pathlib import Path
 from typing import Final
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ceiling.memory import BYTES_PER_GB, PARTS
 from ceiling.ramp import Climb
 from observe.plots import COLOURS, figure, save
 
 SECONDS_PER_MINUTE: Final = 60
+THOUSAND: Final = 1_000
 NAMES: Final = {"pods": "pods", "redis": "Redis", "kernel": "kernel, both ends", "clients": "load clients"}
+
+
+def _short(value: float, _: int | None = None) -> str:
+    """As a count on an axis: 750, 20k, 1M."""
+    for unit, size in (("M", THOUSAND**2), ("k", THOUSAND)):
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
+SHORT: Final = FuncFormatter(_short)
 
 
 def draw_all(where: Path, climb: Climb) -> list[str]:
@@ -31,7 +43,7 @@ def _draw_way(axes: Axes, climb: Climb) -> None:
     minutes = [at / SECONDS_PER_MINUTE for at, _, _ in climb.path]
     axes.plot(minutes, [sockets for _, sockets, _ in climb.path], color=COLOURS[0])
     axes.set(title="Sockets", xlabel="minutes", ylim=(0, None), xlim=(0, None))
-    _in_thousands(axes)
+    axes.yaxis.set_major_formatter(SHORT)
     left = axes.twinx()
     left.spines[["top"]].set_visible(False)
     left.plot(minutes, [byte / BYTES_PER_GB for _, _, byte in climb.path], color=COLOURS[1], linestyle="--")
@@ -67,14 +79,12 @@ def _draw_lateness(axes: Axes, climb: Climb) -> None:
             sockets, [late.p50_ms for late in lates], color=colour, linestyle=":", marker=".", label=f"{name}, p50"
         )
     axes.set(title="From Kafka's producer to the socket, ms", xlabel="sockets", xlim=(0, None), yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, ncols=2, fontsize="small")
     _sockets_below(axes)
 
 
-def _in_thousands(axes: Axes) -> None:
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-
-
 def _sockets_below(axes: Axes) -> None:
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_formatter(SHORT)

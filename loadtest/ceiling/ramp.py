@@ -83,6 +83,7 @@ class Ramp:
         goals = [self._plan.sockets * tenth // TENTHS for tenth in range(1, TENTHS + 1)]
         for goal in goals:
             before, spent, began = stage.sockets, stage.cpu_seconds(), time.monotonic()
+            self._note()
             try:
                 await self._open_up_to(goal)
                 seconds = time.monotonic() - began
@@ -102,9 +103,7 @@ class Ramp:
             began = time.monotonic()
             before, share = stage.sockets, plan.sockets // TENTHS // len(stage.pairs) // 2
             await stage.open(min(max(1, min(SLICE_OF_A_POD, share)) * PODS_OPENING, goal - before))
-            pace, left = (stage.sockets - before) / (time.monotonic() - began), self._available.bytes()
-            self.climb.path.append((time.monotonic() - self._began, stage.sockets, left))
-            self._tell(stage.sockets, left)
+            pace, left = (stage.sockets - before) / (time.monotonic() - began), self._note()
             if left < plan.reserve_bytes:
                 self.climb.ended_by = f"memory: less than {plan.reserve_bytes / BYTES_PER_GB:.1f} GB are left"
             elif time.monotonic() - self._began > plan.seconds:
@@ -113,6 +112,12 @@ class Ramp:
                 self.climb.ended_by = f"the processor: no more than {pace:.0f} handshakes a second"
             if self.climb.ended_by:
                 return
+
+    def _note(self) -> int:
+        left = self._available.bytes()
+        self.climb.path.append((time.monotonic() - self._began, self._stage.sockets, left))
+        self._tell(self._stage.sockets, left)
+        return left
 
     async def _look(self, pace: float, cores_opening: Mapping[str, float]) -> Step:
         stage = self._stage
