@@ -1,7 +1,7 @@
 """What grows, and what was lost: pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, linear_regression
 from typing import Final
 
@@ -70,6 +70,7 @@ class Account:
     recovered: int = 0
     gone_for_good: int = 0
     broken_by_others: int = 0
+    why_not: dict[str, int] = field(default_factory=dict)  # who came back did not go on: in the server's words
 
     @property
     def is_good(self) -> bool:

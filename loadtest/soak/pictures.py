@@ -12,7 +12,8 @@ from soak.judge import SECONDS_PER_HOUR, Series, Trend
 from soak.run import MB, Soaked
 
 SECONDS_PER_MINUTE: Final = 60.0
-SMALL: Final = 10
+# Above what is drawn.
+ROOM: Final = 1.2
 
 
 def draw(soaked: Soaked, path: Path) -> None:
@@ -20,14 +21,19 @@ def draw(soaked: Soaked, path: Path) -> None:
     made, panels = figure(3, 2, title="Half load, clients that come and go")
     for axes, (quantity, by_whose) in zip(panels, soaked.series.items(), strict=True):
         is_bytes = "memory" in quantity
+        top = max(value for series in by_whose.values() for _, value in series)
         for colour, (whose, series) in zip(COLOURS, by_whose.items(), strict=False):
             fitted = next(one for one in soaked.trends if one.name == f"{quantity}, {whose}")
             _draw(
                 axes, whose, series, fitted, colour, lambda value, is_bytes=is_bytes: value / MB if is_bytes else value
             )
-        axes.set(title=quantity + (", MB" if is_bytes else ""), xlabel="minutes", xlim=(0, None), ylim=(0, None))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.margins(y=0.15)
+        axes.set(
+            title=quantity + (", MB" if is_bytes else ""),
+            xlabel="minutes",
+            xlim=(0, None),
+            ylim=(0, ROOM * top / (MB if is_bytes else 1)),
+        )
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         _shade_first_half(axes, next(iter(by_whose.values())))
         if len(by_whose) > 1:
             axes.legend(frameon=False, loc="lower right", ncols=len(by_whose))

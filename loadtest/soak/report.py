@@ -49,6 +49,8 @@ def sentences(soaked: Soaked) -> list[str]:
     half = f"{load.per_second:,.0f} events a second: {tried}."
     heard = f"{account.sent:,} events, {account.heard:,} heard; {account.lost} lost, {account.repeated} repeated"
     went_on = f"{account.returns:,} came back, {account.recovered:,} of them went on where they had been"
+    if account.why_not:
+        went_on += f" (others: {', '.join(f'{count} {why}' for why, count in account.why_not.items())})"
     left = f"{account.gone_for_good:,} left for good"
     return [
         f"{plan.clients:,} clients ({kinds}); {plan.churn:.0%} of them go each minute, half of these for good.",

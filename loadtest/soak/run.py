@@ -27,7 +27,8 @@ SAMPLES: Final = 240
 SAMPLE_SECONDS: Final = (0.5, 5.0)
 # What is kept of those who are gone is kept for this part of the run: so it has filled before the second half begins.
 LIFETIME_SHARE: Final = 1 / 12
-LIFETIME_SECONDS: Final = (8, 300)
+# But longer than anybody is away.
+LIFETIME_SECONDS: Final = (15, 300)
 TASKS: Final = "realtime_asyncio_tasks"
 MB: Final = 1_048_576.0
 # What may grow along the second half, and by how much before it counts.

@@ -118,8 +118,12 @@ class Visitor:
         elif name == "connection:success":
             # Who keeps nothing has been told what came meanwhile, unless a reason is told why not.
             goes_on = about["recovered"] or (self.kind is Kind.FORGETFUL and "reason" not in about)
-            self._account.returns += self._is_back
-            self._account.recovered += self._is_back and goes_on
+            if self._is_back:
+                self._account.returns += 1
+                self._account.recovered += goes_on
+                if not goes_on:
+                    why = f"{about.get('reason', 'no reason')} ({self.kind})"
+                    self._account.why_not[why] = self._account.why_not.get(why, 0) + 1
             if about["recovered"] and self._is_back:
                 self._listens()
             else:
