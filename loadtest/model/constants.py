@@ -147,11 +147,11 @@ def _of_scale(told: Mapping[str, Any]) -> dict[str, float]:
         "delivery_us": pod[DELIVERIES] * US_PER_SECOND,
         "alone_per_second": records["events"] / records["reading"]["seconds"],
         "burst_per_second": burst["events"] / burst["reading"]["seconds"],
-        "burst_order_us": _above_idle(first, "burst", lambda spent: sum(spent["pods"].values())),
+        "burst_order_us": us_an_event(first, "burst", lambda spent: sum(spent["pods"].values())),
         "redis_idle_cores": redis[ALWAYS],
         "redis_pod_us": redis[PODS] * US_PER_SECOND,
         "redis_record_us": redis[EVENTS] * US_PER_SECOND,
-        "redis_burst_record_us": _above_idle(first, "burst", lambda spent: spent["redis"]) - heard,
+        "redis_burst_record_us": us_an_event(first, "burst", lambda spent: spent["redis"]) - heard,
         "redis_copy_us": copy,
         "redis_pod_in_bytes": costs["bytes_in"][PODS],
         "redis_record_in_bytes": costs["bytes_in"][EVENTS],
@@ -164,8 +164,8 @@ def _of_scale(told: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _above_idle(step: Mapping[str, Any], phase: str, cpu: Callable[[Mapping[str, Any]], float]) -> float:
-    """For each event of a phase, in us."""
+def us_an_event(step: Mapping[str, Any], phase: str, cpu: Callable[[Mapping[str, Any]], float]) -> float:
+    """CPU above idling, for each event of a phase."""
     idle, busy = (step["phases"][name]["reading"] for name in ("idle", phase))
     above = cpu(busy["spent"]) - cpu(idle["spent"]) / idle["seconds"] * busy["seconds"]
     return float(above / step["phases"][phase]["events"] * US_PER_SECOND)
