@@ -71,7 +71,7 @@ sticky: $(READY) ## Real proxies, sticky and not, polling and websocket, over th
 scale: $(READY) ## What more pods cost: 1, 2, 4, 8 with the same work each, some six minutes; ARGS="--pods 1,2 --users 100"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m scale $(ARGS)
 
-model: $(READY) ## Project pods, Redis, memory to any size; ARGS="--sockets 250000 --events-per-second 5000 --mix shop"
+model: $(READY) ## Project pods, Redis, memory to any size: docs/scale.md; ARGS="--sockets 250000 --events-per-second 5000 --mix shop"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m model $(ARGS)
 
 recovery-herd: $(READY) ## 1,000 clients come back at once, each missed 1,000 messages; ARGS="--clients 500 --concurrent 4"

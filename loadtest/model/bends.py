@@ -42,7 +42,7 @@ def _fan_out(c: Constants, budget: Budget) -> str:
 
 def _intake(c: Constants, budget: Budget) -> str:
     room = (budget.pod_cores - c.pod_idle_cores) * US_PER_SECOND
-    least, most = room / c.order_us.at(0), room / c.backlog_order_us
+    least, most = room / c.record_us, room / (c.record_us * c.backlog_share)
     waits = f"an event waits {c.rebalance_seconds:.1f} s at most when one comes or goes"
     return f"{least:,.0f} orders a second for each pod if each came alone, {most:,.0f} in batches; {waits}"
 

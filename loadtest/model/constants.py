@@ -1,6 +1,7 @@
 """What the model rests on: each constant with its unit, and the run that it comes from."""
 
 import json
+import math
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -36,15 +37,17 @@ class Constants:
     record_us: float = _of(SCALE, "us", "a pod takes in a record, alone in its batch: fetch, decode, route, publish")
     room_message_us: float = _of(SCALE, "us", "a pod hears one message of a room that has members here")
     delivery_us: float = _of(SCALE, "us", "… and writes it to one socket")
-    alone_per_second: float = _of(SCALE, "a second", "records of a pod, where these three were measured")
+    alone_per_second: float = _of(SCALE, "a second", "records and rooms' messages of a pod, where these were measured")
     burst_per_second: float = _of(SCALE, "a second", "… and where more of them come together")
-    burst_order_us: float = _of(SCALE, "us", "… which then cost, with both deliveries")
-    backlog_per_second: float = _of(BENCH, "a second", "records of a pod that has a backlog, and no rest")
-    backlog_order_us: float = _of(BENCH, "us", "… which then cost, with both deliveries")
+    burst_share: float = _of(SCALE, "share", "… of what they cost alone")
+    backlog_per_second: float = _of(BENCH, "a second", "… and where a pod has a backlog, and no rest")
+    backlog_share: float = _of(BENCH, "share", "… of what they cost alone")
     redis_idle_cores: float = _of(SCALE, "cores", "a Redis that has nothing to do")
     redis_pod_us: float = _of(SCALE, "us a second", "… for each pod: heartbeats, leases, reports")
     redis_record_us: float = _of(SCALE, "us", "Redis publishes a record, alone in its call")
-    redis_burst_record_us: float = _of(SCALE, "us", "… where more of them come together")
+    redis_alone_per_second: float = _of(SCALE, "a second", "records of all pods, where that was measured")
+    redis_burst_per_second: float = _of(SCALE, "a second", "… and where more of them come together")
+    redis_burst_record_us: float = _of(SCALE, "us", "… which then cost")
     redis_batched_record_us: float = _of(REDIS, "us", "… 500 a call")
     redis_copy_us: float = _of(SCALE, "us", "Redis sends a message to one subscriber more")
     redis_session_us: float = _of(REDIS, "us", "Redis keeps a session again, thrice in `recovery.session_seconds`")
@@ -67,29 +70,23 @@ class Constants:
     rebalance_seconds: float = _of(SCALE, "seconds", "an event waits at most when one pod comes or goes")
 
     @property
-    def order_us(self) -> Curve:
-        """A whole order of a pod: taken in, heard twice, delivered twice; by orders a second of that pod."""
-        alone = self.record_us + MESSAGES_TO_ITS_USER * (self.room_message_us + self.delivery_us)
+    def together(self) -> Curve:
+        """What records and rooms' messages cost a pod, as a share of what they cost alone, by how many there are."""
         return Curve(
             (
-                (self.alone_per_second, alone),
-                (self.burst_per_second, self.burst_order_us),
-                (self.backlog_per_second, self.backlog_order_us),
+                (self.alone_per_second, 1.0),
+                (self.burst_per_second, self.burst_share),
+                (self.backlog_per_second, self.backlog_share),
             )
         )
 
     @property
-    def intake_share(self) -> float:
-        """What of that is intake."""
-        return self.record_us / self.order_us.at(0)
-
-    @property
-    def redis_order_us(self) -> Curve:
+    def redis_record_at(self) -> Curve:
         """Redis for a record, without copies, by records a second of all pods; where calls are full it is full, too."""
         return Curve(
             (
-                (self.alone_per_second, self.redis_record_us),
-                (self.burst_per_second, self.redis_burst_record_us),
+                (self.redis_alone_per_second, self.redis_record_us),
+                (self.redis_burst_per_second, self.redis_burst_record_us),
                 (US_PER_SECOND / self.redis_batched_record_us, self.redis_batched_record_us),
             )
         )
@@ -97,11 +94,10 @@ class Constants:
 
 @dataclass(frozen=True)
 class Sources:
-    """Which runs, by their directories; and the steps of `make scale`, which the model is checked against."""
+    """Which runs, by their directories; and the steps of `make scale`, the largest of which is left to check by."""
 
     paths: Mapping[str, str]
     steps: Sequence[Mapping[str, Any]]
-    copy_us: float
 
     def of(self, name: str) -> str:
         """Where a constant comes from, relative to the repository."""
@@ -112,56 +108,16 @@ class Sources:
 def read() -> tuple[Constants, Sources]:
     """Fit and collect all constants from the runs that sources.toml names. Raises `NotMeasured`."""
     named = tomllib.loads(SOURCES.read_text())
-    scale, bench, redis, climb = (_results(kind, named[kind]) for kind in (SCALE, BENCH, REDIS, CEILING))
+    scale, bench, redis = (_results(kind, named[kind]) for kind in (SCALE, BENCH, REDIS))
     paths = {kind: f"loadtest/results/{named[kind]}" for kind in (SCALE, BENCH, REDIS, CEILING)}
-    constants = Constants(**_of_scale(scale), **_of_bench(bench), **_of_redis(redis), **_of_sockets(climb))
-    return constants, Sources(paths, scale["steps"], constants.redis_copy_us)
-
-
-def fitted(steps: Sequence[Mapping[str, Any]], copy_us: float) -> dict[str, dict[str, float]]:
-    """Fit what costs what, in cores and in bytes a second; a copy costs Redis what it was measured to cost alone."""
-    return {
-        "pod": fit.fit(fit.pod_points(steps)),
-        "redis": fit.fit(fit.redis_points(steps), {COPIES: copy_us / US_PER_SECOND}),
-        "bytes_in": fit.fit(fit.redis_bytes_points(steps, "bytes_in")),
-        "bytes_out": fit.fit(fit.redis_bytes_points(steps, "bytes_out")),
-    }
-
-
-def _copy_us(copies: Sequence[Mapping[str, float]]) -> float:
-    """What each subscriber more costs Redis."""
-    few, many = copies[0], copies[-1]
-    return (many["us_a_message"] - few["us_a_message"]) / (many["subscribers"] - few["subscribers"])
-
-
-def _of_scale(told: Mapping[str, Any]) -> dict[str, float]:
-    steps, copy = told["steps"], _copy_us(told["copies"])
-    costs, first = fitted(steps, copy), steps[0]
-    pod, redis, out = costs["pod"], costs["redis"], costs["bytes_out"]
-    records, burst = first["phases"]["orders"], first["phases"]["burst"]
-    heard = MESSAGES_TO_ITS_USER * copy
-    return {
-        "pod_idle_cores": pod[ALWAYS],
-        "record_us": pod[RECORDS] * US_PER_SECOND,
-        "room_message_us": pod[ROOM_MESSAGES] * US_PER_SECOND,
-        "delivery_us": pod[DELIVERIES] * US_PER_SECOND,
-        "alone_per_second": records["events"] / records["reading"]["seconds"],
-        "burst_per_second": burst["events"] / burst["reading"]["seconds"],
-        "burst_order_us": us_an_event(first, "burst", lambda spent: sum(spent["pods"].values())),
-        "redis_idle_cores": redis[ALWAYS],
-        "redis_pod_us": redis[PODS] * US_PER_SECOND,
-        "redis_record_us": redis[EVENTS] * US_PER_SECOND,
-        "redis_burst_record_us": us_an_event(first, "burst", lambda spent: spent["redis"]) - heard,
-        "redis_copy_us": copy,
-        "redis_pod_in_bytes": costs["bytes_in"][PODS],
-        "redis_record_in_bytes": costs["bytes_in"][EVENTS],
-        "redis_pod_out_bytes": out[PODS],
-        "redis_record_out_bytes": out[EVENTS],
-        "redis_copy_out_bytes": out[COPIES],
-        "pod_bytes": fmean(step["resident_bytes"] for step in steps),
-        "pod_report_bytes": fmean(step["pod_report_bytes"] for step in steps),
-        "rebalance_seconds": max(step[way]["longest_wait_seconds"] for step in steps for way in ("came", "went")),
-    }
+    of_scale = _of_scale(scale)
+    if named[CEILING]:
+        of_sockets = _of_sockets(_results(CEILING, named[CEILING]))
+    else:
+        paths[CEILING] = "docs/doctor.md"
+        of_sockets = {"socket_in_pod_bytes": named["socket_in_pod_bytes"], "socket_in_kernel_bytes": math.nan}
+    constants = Constants(**of_scale, **_of_bench(bench, of_scale), **_of_redis(redis), **of_sockets)
+    return constants, Sources(paths, scale["steps"])
 
 
 def us_an_event(step: Mapping[str, Any], phase: str, cpu: Callable[[Mapping[str, Any]], float]) -> float:
@@ -171,9 +127,57 @@ def us_an_event(step: Mapping[str, Any], phase: str, cpu: Callable[[Mapping[str,
     return float(above / step["phases"][phase]["events"] * US_PER_SECOND)
 
 
-def _of_bench(told: Mapping[str, Any]) -> dict[str, float]:
+def _of_scale(told: Mapping[str, Any]) -> dict[str, float]:
+    # The largest step is left to check by.
+    steps, first = told["steps"][:-1], told["steps"][0]
+    copy_us, burst = _copy_us(told["copies"]), first["phases"]["burst"]
+    pods, redis_points = fit.pod_points(steps), fit.redis_points(steps)
+    pod, redis = fit.fit(pods), fit.fit(redis_points, {COPIES: copy_us / US_PER_SECOND})
+    bytes_in, out = (fit.fit(fit.redis_bytes_points(steps, way)) for way in ("bytes_in", "bytes_out"))
+    delivered_us = MESSAGES_TO_ITS_USER * pod[DELIVERIES] * US_PER_SECOND
+    orders_a_second = burst["events"] / burst["reading"]["seconds"]
+    burst_us = us_an_event(first, "burst", lambda spent: sum(spent["pods"].values())) - delivered_us
+    return {
+        "pod_idle_cores": pod[ALWAYS],
+        "record_us": pod[RECORDS] * US_PER_SECOND,
+        "room_message_us": pod[ROOM_MESSAGES] * US_PER_SECOND,
+        "delivery_us": pod[DELIVERIES] * US_PER_SECOND,
+        "alone_per_second": max(point.done[RECORDS] + point.done[ROOM_MESSAGES] for point in pods),
+        "burst_per_second": orders_a_second * (1 + MESSAGES_TO_ITS_USER),
+        "burst_share": burst_us / (pod[RECORDS] + MESSAGES_TO_ITS_USER * pod[ROOM_MESSAGES]) / US_PER_SECOND,
+        "redis_idle_cores": redis[ALWAYS],
+        "redis_pod_us": redis[PODS] * US_PER_SECOND,
+        "redis_record_us": redis[EVENTS] * US_PER_SECOND,
+        "redis_alone_per_second": max(point.done[EVENTS] for point in redis_points),
+        "redis_burst_per_second": orders_a_second,
+        "redis_burst_record_us": us_an_event(first, "burst", lambda spent: spent["redis"])
+        - MESSAGES_TO_ITS_USER * copy_us,
+        "redis_copy_us": copy_us,
+        "redis_pod_in_bytes": bytes_in[PODS],
+        "redis_record_in_bytes": bytes_in[EVENTS],
+        "redis_pod_out_bytes": out[PODS],
+        "redis_record_out_bytes": out[EVENTS],
+        "redis_copy_out_bytes": out[COPIES],
+        "pod_bytes": fmean(step["resident_bytes"] for step in steps),
+        "pod_report_bytes": fmean(step["pod_report_bytes"] for step in steps),
+        "rebalance_seconds": max(step[way]["longest_wait_seconds"] for step in steps for way in ("came", "went")),
+    }
+
+
+def _copy_us(copies: Sequence[Mapping[str, float]]) -> float:
+    """What each subscriber more costs Redis."""
+    few, many = copies[0], copies[-1]
+    return (many["us_a_message"] - few["us_a_message"]) / (many["subscribers"] - few["subscribers"])
+
+
+def _of_bench(told: Mapping[str, Any], of_scale: Mapping[str, float]) -> dict[str, float]:
     medians = {one["id"]: one["servers"].get("ours", {}).get("median") for one in told["measured"]}
-    return {"backlog_per_second": medians["kafka/rate"], "backlog_order_us": medians["kafka/cpu"]}
+    alone_us = of_scale["record_us"] + MESSAGES_TO_ITS_USER * of_scale["room_message_us"]
+    return {
+        "backlog_per_second": medians["kafka/rate"] * (1 + MESSAGES_TO_ITS_USER),
+        # With its deliveries, which in a backlog are next to nothing.
+        "backlog_share": medians["kafka/cpu"] / alone_us,
+    }
 
 
 def _of_redis(told: Mapping[str, Any]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """What the model prints: the generated part of docs/scale.md."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from statistics import fmean
@@ -24,13 +25,16 @@ ROWS: Final[tuple[tuple[str, Callable[[Projection], str]], ...]] = (
     ("… needed for intake, if apart", lambda p: f"{p.intake_pods:,}"),
     ("partitions of the orders' topics, at least", lambda p: f"{p.partitions:,}"),
     ("Redis: primaries", lambda p: f"{p.redis_primaries:,}" if p.redis.fixed < 1 else "no number is enough"),
-    ("… a core of the busiest, busy", lambda p: f"{p.redis_busiest_cores:.0%}"),
-    ("… what of that more primaries would not take away", lambda p: f"{p.redis.fixed:.0%}"),
+    ("… cores that the busiest would need, and has one", lambda p: f"{p.redis_busiest_cores:,.2f}"),
+    ("… what of that more primaries would not take away", lambda p: f"{p.redis.fixed:,.2f}"),
     ("… data", lambda p: f"{p.redis_data_bytes / GB:,.2f} GB"),
     ("… sends", lambda p: f"{p.redis_out_bytes_per_second / MB:,.1f} MB/s"),
     ("… receives", lambda p: f"{p.redis_in_bytes_per_second / MB:,.1f} MB/s"),
     ("memory of all pods", lambda p: f"{p.pods_bytes / GB:,.1f} GB"),
-    ("… of their nodes' kernels, for sockets", lambda p: f"{p.kernel_bytes / GB:,.1f} GB"),
+    (
+        "… of their nodes' kernels, for sockets",
+        lambda p: f"{p.kernel_bytes / GB:,.1f} GB" if p.kernel_bytes == p.kernel_bytes else "not measured",
+    ),
     ("to clients", lambda p: f"{p.client_bytes_per_second / MB:,.1f} MB/s"),
     ("everybody back after", lambda p: f"{p.back_seconds:,.0f} s"),
 )
@@ -38,7 +42,7 @@ ROWS: Final[tuple[tuple[str, Callable[[Projection], str]], ...]] = (
 
 def generated(constants: Constants, sources: Sources) -> str:
     """Write all of it, as markdown."""
-    parts = [BEGIN, "", *_measured_lines(sources), *_check_lines(sources), *_mix_lines(constants)]
+    parts = [BEGIN, "", *_measured_lines(sources), *_check_lines(constants, sources), *_mix_lines(constants)]
     parts += [*_bend_lines(constants), *_constant_lines(constants, sources), END]
     return "\n".join(parts)
 
@@ -85,13 +89,13 @@ def _cores(reading: Mapping[str, Any]) -> list[float]:
     return [spent / reading["seconds"] for spent in reading["spent"]["pods"].values()]
 
 
-def _check_lines(sources: Sources) -> list[str]:
-    checked = check(sources)
+def _check_lines(constants: Constants, sources: Sources) -> list[str]:
+    checked = check(constants, sources)
     phases = list(dict.fromkeys(one.phase for one in checked))
     lines = ["## Checked against what was measured", "", f"From {_link(sources.paths['scale'])}; "]
     largest = sources.steps[-1]["pods"]
     lines[-1] += (
-        f"for this table constants are fitted to all steps but that of {largest} pods, which is left to check by. "
+        f"constants are fitted to all steps but that of {largest} pods, which is left to check by. "
         f"{_errors(checked, largest)}"
     )
     for what in dict.fromkeys(one.what for one in checked):
@@ -179,7 +183,11 @@ def _link(path: str) -> str:
 
 
 def _constant(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return _known(value, "{:,.0f}" if value >= 100 else "{:.3g}")
+
+
+def _known(value: float, form: str) -> str:
+    return "not measured" if math.isnan(value) else form.format(value)
 
 
 def _short(value: float) -> str:

@@ -14,25 +14,26 @@ from observe.plots import COLOURS, figure, save
 
 SIZES: Final = tuple(round(10 ** (4 + step / 8)) for step in range(25))
 PHASES: Final = {"idle": 6, "orders": 0, "admins": 1, "stock": 2}
+A_CORE: Final = "% of a core"
 STYLES: Final = {"shop": "-", "dashboard": "-", "stock": "--"}  # the first and the last often are one line
-PANELS: Final[tuple[tuple[str, str, Callable[[Projection], float], float | None], ...]] = (
-    ("Pods", "pods", lambda p: p.pods, None),
-    ("A pod", "% of a core", lambda p: 100 * p.pod_cores, None),
-    ("Redis: the busiest primary", "% of a core", lambda p: 100 * p.redis_busiest_cores, 100),
-    ("Redis sends", "MB/s", lambda p: p.redis_out_bytes_per_second / 1e6, None),
-    ("Memory of all pods", "GB", lambda p: p.pods_bytes / 1e9, None),
-    ("Everybody back after", "seconds", lambda p: p.back_seconds, None),
+PANELS: Final[tuple[tuple[str, str, Callable[[Projection], float]], ...]] = (
+    ("Pods", "pods", lambda p: p.pods),
+    ("A pod", A_CORE, lambda p: 100 * p.pod_cores),
+    ("Redis: the busiest primary", A_CORE, lambda p: 100 * p.redis_busiest_cores),
+    ("Redis sends", "MB/s", lambda p: p.redis_out_bytes_per_second / 1e6),
+    ("Memory of all pods", "GB", lambda p: p.pods_bytes / 1e9),
+    ("Everybody back after", "seconds", lambda p: p.back_seconds),
 )
 
 
 def draw_all(where: Path, constants: Constants, sources: Sources) -> None:
     """Draw into a directory."""
-    _draw_check(where / "scale-check.png", sources)
+    _draw_check(where / "scale-check.png", constants, sources)
     _draw_projected(where / "scale-projected.png", constants)
 
 
-def _draw_check(path: Path, sources: Sources) -> None:
-    checked = check(sources)
+def _draw_check(path: Path, constants: Constants, sources: Sources) -> None:
+    checked = check(constants, sources)
     made, panels = figure(1, 3, title="Lines: the model. Points: measured; hollow ones it was not fitted to")
     for axes, (what, unit, scale) in zip(
         panels,
@@ -53,20 +54,20 @@ def _draw_check(path: Path, sources: Sources) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("pods")
         axes.set_ylabel(unit)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.25 * axes.get_ylim()[1])  # room for the legend
         axes.set_title(what[0].upper() + what[1:])
-    panels[0].legend(frameon=False)
+    panels[0].legend(frameon=False, loc="upper left", ncols=2)
     save(made, path)
 
 
 def _draw_projected(path: Path, constants: Constants) -> None:
     made, panels = figure(2, 3, title="Projected, by the sockets that are open")
-    for axes, (title, unit, value, end) in zip(panels, PANELS, strict=True):
+    for axes, (title, unit, value) in zip(panels, PANELS, strict=True):
         for colour, mix in enumerate(MIXES.values()):
             values = [value(project(Load.of(size, mix), constants)) for size in SIZES]
             axes.plot(SIZES, values, STYLES[mix.name], color=COLOURS[colour], label=mix.name)
-        if end is not None:
-            axes.axhline(end, color="#444444", linewidth=1)
+        if unit == A_CORE:
+            axes.axhline(100, color="#444444", linewidth=1)
         _finish(axes, title, unit)
     panels[0].legend(frameon=False)
     save(made, path)

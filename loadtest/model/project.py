@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from model import costs
 from model.constants import Constants
 from model.fit import US_PER_SECOND
 
@@ -162,11 +163,10 @@ def project(load: Load, constants: Constants, budget: Budget | None = None) -> P
     """Say what a load needs."""
     budget, c = budget or Budget(), constants
     pods = pods_for(load, c, budget)
-    intake_pods = _least(lambda n: intake_cores(load, c, n) <= budget.pod_cores - c.pod_idle_cores)
-    redis = redis_cores(load, c, pods)
+    intake_pods = intake_pods_for(load, c, budget)
+    redis = redis_shares(load, c, pods)
     directory = directory_bytes(load, c, pods)
-    bytes_out = directory + pods * c.redis_pod_out_bytes
-    bytes_out += load.records_per_second * c.redis_record_out_bytes + copies(load, pods) * c.redis_copy_out_bytes
+    bytes_out = directory + costs.redis_bytes_out(c, pods, load.records_per_second, copies(load, pods))
     rooms = ROOMS_A_USER * (c.room_bytes + c.subscription_bytes)
     data = load.sockets * (rooms + c.device_bytes + c.session_bytes)
     primaries = max(
@@ -186,7 +186,7 @@ def project(load: Load, constants: Constants, budget: Budget | None = None) -> P
         partitions=max(PARTITIONS_MIN, PARTITIONS_A_POD * intake_pods),
         redis=redis,
         redis_primaries=primaries,
-        redis_in_bytes_per_second=pods * c.redis_pod_in_bytes + load.records_per_second * c.redis_record_in_bytes,
+        redis_in_bytes_per_second=costs.redis_bytes_in(c, pods, load.records_per_second),
         redis_out_bytes_per_second=bytes_out,
         client_bytes_per_second=load.deliveries_per_second * (c.message_bytes + HEADERS_BYTES) + pings * HEADERS_BYTES,
         pods_bytes=pods * c.pod_bytes + load.sockets * c.socket_in_pod_bytes,
@@ -201,17 +201,10 @@ def project(load: Load, constants: Constants, budget: Budget | None = None) -> P
 
 
 def cores_of_a_pod(load: Load, c: Constants, pods: int) -> float:
-    """What each of so many pods spends: its share of orders, of pings, of hot rooms' members, and all hot messages."""
-    orders = load.records_per_second / pods
-    deliveries = (load.hot_deliveries_per_second + DELIVERIES_A_PING * load.sockets / PING_SECONDS) / pods
-    us = orders * c.order_us.at(orders) + deliveries * c.delivery_us + load.hot_messages_per_second * c.room_message_us
-    return c.pod_idle_cores + us / US_PER_SECOND
-
-
-def intake_cores(load: Load, c: Constants, pods: int) -> float:
-    """What intake alone takes of each of so many pods."""
-    records = load.records_per_second / pods
-    return records * c.order_us.at(records) * c.intake_share / US_PER_SECOND
+    """What each of so many pods spends: on its share of orders, pings, hot rooms' members, and on all hot messages."""
+    heard = ROOMS_A_USER * load.orders_per_second / pods + load.hot_messages_per_second
+    deliveries = load.deliveries_per_second + DELIVERIES_A_PING * load.sockets / PING_SECONDS
+    return costs.pod_cores(c, load.records_per_second / pods, heard, deliveries / pods)
 
 
 def pods_for(load: Load, c: Constants, budget: Budget) -> int:
@@ -220,10 +213,15 @@ def pods_for(load: Load, c: Constants, budget: Budget) -> int:
     Hot messages are no fewer for each of more pods. Where they fill more than half of what a pod may be filled with,
     the rest gets the other half, and pods are busier than they should be.
     """
-    hot = load.hot_messages_per_second * c.room_message_us / US_PER_SECOND
+    hot = costs.pod_cores(c, 0.0, load.hot_messages_per_second, 0.0)
     allowed = hot + max(budget.pod_cores - hot, budget.pod_cores / 2)
     by_work = _least(lambda pods: cores_of_a_pod(load, c, pods) <= allowed)
     return max(by_work, math.ceil(load.sockets / budget.sockets_a_pod)) + 1
+
+
+def intake_pods_for(load: Load, c: Constants, budget: Budget) -> int:
+    """How many pods, if they have no sockets."""
+    return _least(lambda pods: costs.pod_cores(c, load.records_per_second / pods, 0.0, 0.0) <= budget.pod_cores)
 
 
 def _least(is_enough: Callable[[int], bool]) -> int:
@@ -251,11 +249,11 @@ def hot_copies(load: Load, pods: int) -> float:
     return load.orders_per_second * min(pods, load.admins) + load.stock_per_second * min(pods, load.followers)
 
 
-def redis_cores(load: Load, c: Constants, pods: int) -> RedisCores:
+def redis_shares(load: Load, c: Constants, pods: int) -> RedisCores:
     """Say what Redis has to do. That part of a record's cost which falls with its batch is taken for the call's."""
     orders, stock = load.orders_per_second, load.stock_per_second
     entries_us = c.redis_batched_record_us
-    calls_us = load.records_per_second * (c.redis_order_us.at(load.records_per_second) - entries_us)
+    calls_us = load.records_per_second * (c.redis_record_at.at(load.records_per_second) - entries_us)
     spread_us = (1 - ADMINS_SHARE) * orders * entries_us + ROOMS_A_USER * orders * c.redis_copy_us
     hot_us = (ADMINS_SHARE * orders + stock) * entries_us + hot_copies(load, pods) * c.redis_copy_us
     hot_us += load.sockets / KEPT_AGAIN_SECONDS * c.redis_session_us

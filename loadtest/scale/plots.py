@@ -20,7 +20,7 @@ def draw_all(where: Path, steps: Sequence[Step]) -> list[str]:
     spreads = [figures.pod_us_an_event(step) for step in steps]
     means = [one.mean for one in spreads]
     ends = [[one.mean - one.lowest for one in spreads], [one.highest - one.mean for one in spreads]]
-    cost.errorbar(pods, means, ends, color=COLOURS[0], marker="o", capsize=3, label="pods (with spread over pods)")
+    cost.errorbar(pods, means, ends, color=COLOURS[0], marker="o", capsize=3, label="pods, and their spread")
     _line(cost, pods, [figures.kafka_us_an_event(step) for step in steps], 6, "Kafka's broker")
     _line(cost, pods, [figures.redis_us_an_event(step, ORDERS) for step in steps], 1, "Redis")
     _finish(cost, pods, "An order event to its user", "us of CPU an event")
@@ -66,6 +66,6 @@ def _finish(axes: Axes, pods: Sequence[int], title: str, unit: str) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("pods")
     axes.set_ylabel(unit)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])  # room for the legend
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left", ncols=2, fontsize="small")

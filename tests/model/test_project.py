@@ -16,14 +16,16 @@ CONSTANTS = Constants(
     record_us=1_000.0,
     room_message_us=40.0,
     delivery_us=10.0,
-    alone_per_second=40.0,
-    burst_per_second=400.0,
-    burst_order_us=500.0,
-    backlog_per_second=13_000.0,
-    backlog_order_us=80.0,
+    alone_per_second=280.0,
+    burst_per_second=1_200.0,
+    burst_share=0.4,
+    backlog_per_second=38_000.0,
+    backlog_share=0.06,
     redis_idle_cores=0.001,
     redis_pod_us=400.0,
     redis_record_us=180.0,
+    redis_alone_per_second=160.0,
+    redis_burst_per_second=400.0,
     redis_burst_record_us=110.0,
     redis_batched_record_us=35.0,
     redis_copy_us=4.0,
@@ -108,17 +110,17 @@ def test_an_order_to_one_user_costs_a_pod_the_same_however_many_there_are() -> N
 
 
 def test_what_comes_together_is_cheaper_and_never_cheaper_than_a_backlog() -> None:
-    curve = CONSTANTS.order_us
+    curve = CONSTANTS.together
 
-    assert curve.at(1) == curve.at(40) == pytest.approx(1_100)
-    assert curve.at(400) == pytest.approx(500)
-    assert curve.at(1e6) == pytest.approx(curve.at(13_000)) == pytest.approx(80)
-    assert 80 < curve.at(5_000) < curve.at(2_000) < 500
+    assert curve.at(1) == curve.at(280) == 1
+    assert curve.at(1_200) == pytest.approx(0.4)
+    assert curve.at(1e6) == pytest.approx(curve.at(38_000)) == pytest.approx(0.06)
+    assert 0.06 < curve.at(5_000) < curve.at(2_000) < 0.4
 
 
 @given(st.floats(min_value=0.1, max_value=1e6), st.floats(min_value=1.0, max_value=10.0))
 def test_more_of_what_is_cheaper_together_is_never_less_work(per_second: float, times: float) -> None:
-    for curve in (CONSTANTS.order_us, CONSTANTS.redis_order_us):
+    for curve in (CONSTANTS.together, CONSTANTS.redis_record_at):
         assert per_second * curve.at(per_second) <= per_second * times * curve.at(per_second * times) * 1.000_001
 
 
