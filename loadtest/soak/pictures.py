@@ -1,6 +1,5 @@
 """The picture of a run: what must not grow, with the line that it was judged by."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,19 +19,12 @@ def draw(soaked: Soaked, path: Path) -> None:
     """Draw all quantities over time."""
     made, panels = figure(3, 2, title="Half load, clients that come and go")
     for axes, (quantity, by_whose) in zip(panels, soaked.series.items(), strict=True):
-        is_bytes = "memory" in quantity
-        top = max(value for series in by_whose.values() for _, value in series)
+        unit, name = (MB, f"{quantity}, MB") if "memory" in quantity else (1.0, quantity)
         for colour, (whose, series) in zip(COLOURS, by_whose.items(), strict=False):
             fitted = next(one for one in soaked.trends if one.name == f"{quantity}, {whose}")
-            _draw(
-                axes, whose, series, fitted, colour, lambda value, is_bytes=is_bytes: value / MB if is_bytes else value
-            )
-        axes.set(
-            title=quantity + (", MB" if is_bytes else ""),
-            xlabel="minutes",
-            xlim=(0, None),
-            ylim=(0, ROOM * top / (MB if is_bytes else 1)),
-        )
+            _draw(axes, whose, series, fitted, colour, unit)
+        top = ROOM * max(value for series in by_whose.values() for _, value in series) / unit
+        axes.set(title=name, xlabel="minutes", xlim=(0, None), ylim=(0, top))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         _shade_first_half(axes, next(iter(by_whose.values())))
         if len(by_whose) > 1:
@@ -40,12 +32,12 @@ def draw(soaked: Soaked, path: Path) -> None:
     save(made, path)
 
 
-def _draw(axes: Axes, whose: str, series: Series, fitted: Trend, colour: str, scaled: Callable[[float], float]) -> None:
+def _draw(axes: Axes, whose: str, series: Series, fitted: Trend, colour: str, unit: float) -> None:
     minutes = [at / SECONDS_PER_MINUTE for at, _ in series]
-    axes.plot(minutes, [scaled(value) for _, value in series], color=colour, linewidth=0.9, alpha=0.7, label=whose)
+    axes.plot(minutes, [value / unit for _, value in series], color=colour, linewidth=0.9, alpha=0.7, label=whose)
     first, last = (series[0][0] + series[-1][0]) / 2, series[-1][0]
     half = fitted.slope_per_hour / SECONDS_PER_HOUR * (last - first) / 2
-    ends = [scaled(fitted.mean - half), scaled(fitted.mean + half)]
+    ends = [(fitted.mean - half) / unit, (fitted.mean + half) / unit]
     axes.plot([first / SECONDS_PER_MINUTE, last / SECONDS_PER_MINUTE], ends, color=colour, linewidth=2.2)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -101,7 +102,7 @@ class ResumptionContract:
     async def test_a_connected_session_is_kept_as_it_has_become(
         self, make_running: MakeRunning, other: ResumableSessions
     ) -> None:
-        heard = session().model_copy(update={"heard": (Place("e", 99),)})
+        heard = replace(session(), heard=(Place("e", 99),))
         one = await make_running(lambda kept: heard if kept.session_id == "s-1" else kept)
         await one.keep(PID, session())
 

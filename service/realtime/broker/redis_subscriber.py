@@ -118,7 +118,7 @@ class RedisSubscriber:
             subscription = Subscription(room, asyncio.get_running_loop().create_future())
             self._rooms[room] = self._channels[self._channel(room)] = subscription
         self._ask(self.words.subscribe, new)
-        waiting = [ready for room in rooms if not (ready := self._rooms[room].ready).done()]
+        waiting = [ready for room in rooms if (ready := self._rooms[room].ready) is not None]
         if waiting:
             await asyncio.wait(waiting)
 
@@ -196,8 +196,7 @@ class RedisSubscriber:
             self._answered.discard(room)
             subscription = self._rooms.pop(room)
             del self._channels[self._channel(room)]
-            if not subscription.ready.done():
-                subscription.ready.set_result(None)  # who still waits for a room that was let go waits for nothing
+            subscription.be_ready()  # who still waits for a room that was let go waits for nothing
         self._ask(self.words.unsubscribe, left)
 
     async def _write(self, connection: AbstractConnection) -> None:
@@ -226,8 +225,8 @@ class RedisSubscriber:
                 self._note_readiness(subscription)
 
     def _note_readiness(self, subscription: Subscription) -> None:
-        if subscription.room in self._answered and subscription.epoch is not None and not subscription.ready.done():
-            subscription.ready.set_result(None)
+        if subscription.room in self._answered and subscription.epoch is not None:
+            subscription.be_ready()
 
     async def newest(self) -> Place:
         """Up to where has been published, and nothing will be before. Raises `RedisUnavailable`."""
@@ -299,7 +298,7 @@ class RedisSubscriber:
         self, replies: PushedReplies, connection: AbstractConnection, own: Iterable[str], listener: BrokerListener
     ) -> None:
         """Tell what was missed, then what is heard meanwhile, without what is in both."""
-        rooms = {room: subscription for room, subscription in self._rooms.items() if subscription.ready.done()}
+        rooms = {room: subscription for room, subscription in self._rooms.items() if subscription.is_ready}
         unconfirmed = {channel.encode() for channel in (*own, *(self._keys.room + room for room in rooms))}
         heard_meanwhile = []
         while unconfirmed:

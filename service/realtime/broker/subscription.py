@@ -14,9 +14,23 @@ class Subscription:
     """
 
     room: str
-    ready: asyncio.Future[None]  # done: `subscribe` has returned, and from here on nothing may be missed
+    # None: `subscribe` has returned, and from here on nothing may be missed. There are as many rooms as
+    # connections, and more, and most have been ready for long.
+    ready: asyncio.Future[None] | None
     epoch: str | None = None
     told_up_to: int = 0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing may be missed any more."""
+        return self.ready is None
+
+    def be_ready(self) -> None:
+        """Let those go on who wait for it."""
+        if self.ready is not None:
+            if not self.ready.done():
+                self.ready.set_result(None)
+            self.ready = None
 
     def takes(self, delivery: Delivery) -> bool:
         """Whether it has not been told yet; from now on it has."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -193,7 +194,7 @@ class Gateway:
         if session is None:
             return kept
         self._hearing.note_all(session)
-        return kept.model_copy(update={"heard": tuple(session.heard_of_all)})
+        return replace(kept, heard=tuple(session.heard_of_all))
 
     async def close_expired(self) -> None:
         """Close each session when its token expires. Runs until cancelled."""

@@ -21,6 +21,8 @@ from realtime.telemetry.metrics import Metrics
 ADMIN: Final = "admin"
 SERVICE: Final = "service"
 MAX_ROLES: Final = 100
+# Most have none: one set for all of them, since Python makes a new one each time.
+NO_ROLES: Final[frozenset[str]] = frozenset()
 # RFC 7518 section 3.3: "A key of size 2048 bits or larger MUST be used".
 MIN_RSA_KEY_BITS: Final = 2_048
 # The end of the year 9999: an `exp` behind it was not counted in seconds.
@@ -126,7 +128,9 @@ class TokenVerifier:
         if expires_at > MAX_EXPIRES_AT:
             self._count(Rejection.WRONG_CLAIMS)
             raise Unauthenticated("The token's exp is not in seconds since 1970.")
-        return Identity(self._identifier(claims["sub"], "sub"), frozenset(roles), float(expires_at))
+        return Identity(
+            self._identifier(claims["sub"], "sub"), frozenset(roles) if roles else NO_ROLES, float(expires_at)
+        )
 
     def _identifier(self, text: object, name: str) -> str:
         try:

@@ -5,9 +5,10 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 from realtime.broker.place import Place
@@ -19,7 +20,8 @@ _Place = Annotated[
 ]
 
 
-class ResumableSession(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ResumableSession:
     """What a client that comes back with its `pid` goes on with.
 
     `session_id` is the session that holds it now, `rooms` its rooms, each with the place from which the session was in
@@ -27,7 +29,8 @@ class ResumableSession(BaseModel):
     its client has heard all of its rooms for certain.
     """
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True)
+    # No model: one is kept for each connection, and a model of this takes thrice the memory.
+    __pydantic_config__ = ConfigDict(alias_generator=to_camel)
 
     user_id: str
     session_id: str
@@ -38,11 +41,23 @@ class ResumableSession(BaseModel):
     def taken_over(self, session_id: str, rooms: dict[str, Place] | None = None) -> "ResumableSession":
         """The same, in the hands of another session."""
         rooms = self.rooms if rooms is None else rooms
-        return self.model_copy(update={"session_id": session_id, "rooms": rooms, "moves": self.moves + 1})
+        return replace(self, session_id=session_id, rooms=rooms, moves=self.moves + 1)
 
     def replaces(self, kept: "ResumableSession") -> bool:
         """Whether it is kept in place of another one."""
         return self.session_id == kept.session_id or self.moves > kept.moves
+
+    def as_json(self) -> bytes:
+        """As it is kept, in camelCase."""
+        return _JSON.dump_json(self, by_alias=True)
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> "ResumableSession":
+        """Read what `as_json` wrote, of this version or another. Raises `ValidationError`."""
+        return _JSON.validate_json(text)
+
+
+_JSON: Final = TypeAdapter(ResumableSession)
 
 
 # What has become of a session that is kept.

@@ -25,7 +25,7 @@ ROUNDS_PER_LIFETIME: Final = 3
 BEAT_SECONDS: Final = 2.0
 
 # A word of the script, and its arguments.
-_Words = tuple[str | int, ...]
+_Words = tuple[str | int | bytes, ...]
 
 
 class RedisResumableSessions:
@@ -71,7 +71,7 @@ class RedisResumableSessions:
             return None
         text = await self._batching.ask(("find", pid))
         try:
-            return ResumableSession.model_validate_json(text) if text else None
+            return ResumableSession.from_json(text) if text else None
         except ValidationError as error:
             # A pod of another version, in a rolling upgrade, must not bring this one down.
             log.warning("unreadable_session", error=str(error))
@@ -101,7 +101,7 @@ class RedisResumableSessions:
         return bool(answer)
 
     async def _say(self, batch: Sequence[_Words]) -> Sequence[Any]:
-        arguments: list[str | int] = [self._lifetime_ms, self._keys.sessions, self._calls]
+        arguments: list[str | int | bytes] = [self._lifetime_ms, self._keys.sessions, self._calls]
         arguments += (word for words in batch for word in words)
         keys = [self._keys.session_keeper(self._pod_id)]
         with self._calls_to_redis.asking(Operation.SESSIONS, "tell of sessions"):
@@ -112,4 +112,4 @@ class RedisResumableSessions:
 
 
 def _keep(pid: str, session: ResumableSession) -> _Words:
-    return ("keep", pid, session.moves, session.session_id, session.model_dump_json(by_alias=True))
+    return ("keep", pid, session.moves, session.session_id, session.as_json())
