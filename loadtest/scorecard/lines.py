@@ -9,6 +9,7 @@ from scorecard.contenders import Contender
 
 # Numbers that differ by no more are the same.
 SAME: Final = 0.02
+SHARE: Final = "%"
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,13 @@ def best_of(metric: Metric, summaries: Sequence[Summary | None]) -> set[int]:
     if not medians:
         return set()
     best = max(medians.values()) if metric.more_is_better else min(medians.values())
-    allowed = 0.0 if metric.unit == "%" else SAME * abs(best)
+    allowed = 0.0 if metric.unit == SHARE else SAME * abs(best)
     return {i for i, median in medians.items() if abs(median - best) <= allowed}
 
 
 def number(unit: str, value: float) -> str:
     """As many digits as are worth reading; of a share two behind the point, and 100 only when nothing is missing."""
-    if unit == "%":
+    if unit == SHARE:
         return "100" if value == 100 else f"{min(value, 99.99):.2f}"
     if value == int(value) or value >= 100:
         return f"{value:,.0f}"

@@ -27,11 +27,14 @@ ROOM: Final = 1.28
 BEST: Final = "#0a7d32"
 
 
-def draw(path: Path, lines: Sequence[Line], contenders: Sequence[Contender]) -> None:
-    """Write the picture. A longer bar is more, not better: each title says which way is. Ties are told below."""
+def draw(path: Path, title: str, lines: Sequence[Line], contenders: Sequence[Contender]) -> None:
+    """Write the picture. A longer bar is more, not better: each title says which way is. Ties are told below.
+
+    A line at the end of a bar is the spread of the repetitions.
+    """
     ties = [line for line in lines if len(contenders) > 1 and len(line.best) == len(contenders)]
     told = [line for line in lines if line not in ties] or list(lines)
-    made, panels = figure(-(-len(told) // COLUMNS), COLUMNS, title="Scorecard")
+    made, panels = figure(-(-len(told) // COLUMNS), COLUMNS, title=title)
     width, height = PANEL_INCHES
     made.set_size_inches(width * COLUMNS, height * (len(panels) // COLUMNS) + TITLE_INCHES)
     for panel, line in zip(panels, told, strict=False):
@@ -46,12 +49,14 @@ def draw(path: Path, lines: Sequence[Line], contenders: Sequence[Contender]) -> 
 
 def _draw_panel(panel: Axes, line: Line, contenders: Sequence[Contender]) -> None:
     shown = [(i, summary) for i, summary in enumerate(line.summaries) if summary is not None]
-    longest = max(summary.median for _, summary in shown) or 1.0
+    longest = max(summary.highest for _, summary in shown) or 1.0
     for at, (i, summary) in enumerate(shown):
         is_best = i in line.best
         panel.barh(at, summary.median, color=COLOUR_OF[contenders[i].kind], height=0.72)
+        if summary.repetitions > 1:
+            panel.hlines(at, summary.lowest, summary.highest, color="black", linewidth=1)
         panel.text(
-            summary.median + 0.015 * longest,
+            summary.highest + 0.015 * longest,
             at,
             line.text(i, with_spread=False) + (" \N{BLACK STAR}" if is_best else ""),
             va="center",

@@ -48,7 +48,8 @@ def write_results(
     where = header.own_directory(results, "scorecard")
     (where / "results.json").write_text(json.dumps(_as_json(header, measurements, contenders), indent=2) + "\n")
     (where / "results.md").write_text(_as_markdown(header, measurements, contenders))
-    plot.draw(where / "scorecard.png", lines_of(measurements, contenders), contenders)
+    title = f"Scorecard of {header.date:%Y-%m-%d}, commit {header.commit}; best in green"
+    plot.draw(where / "scorecard.png", title, lines_of(measurements, contenders), contenders)
     return where
 
 

@@ -17,7 +17,7 @@ from scorecard.records import ARRIVING, MESSAGES, ORDER_KEY
 CPU: Final = Metric("memberless/cpu", "a pod without members, CPU", "us/message", more_is_better=False)
 IDLE: Final = Metric("memberless/idle", "a pod that does nothing, CPU", "% of a core", more_is_better=False)
 MEMBERS: Final = 100
-IDLE_SECONDS: Final = 2.0
+IDLE_SECONDS: Final = 5.0
 # What the pod has heard of later than the members.
 BEHIND_SECONDS: Final = 1.0
 
@@ -60,4 +60,4 @@ async def _measure(card: Card, contender: Contender) -> None:
         report.check(ARRIVING * records, MEMBERS)
     # Less than a tenth of a microsecond is what the idle pod takes now more, now less.
     card.record(CPU, contender.kind, round(max(0.0, spent) / (MESSAGES * records) * 1e6, 1))
-    card.record(IDLE, contender.kind, 100 * idle)
+    card.record(IDLE, contender.kind, round(100 * idle, 1))
