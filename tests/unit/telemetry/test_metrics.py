@@ -18,7 +18,7 @@ from unit.counts import count
 COLLECTORS: dict[str, Collector] = {name: value for name, value in vars(Metrics()).items() if name != "registry"}
 FAMILIES: dict[str, Metric] = {name: next(iter(collector.collect())) for name, collector in COLLECTORS.items()}
 UNITS = (
-    "seconds", "bytes", "records", "messages", "partitions", "connections", "sessions", "rooms", "limit", "ratio",
+    "seconds", "bytes", "records", "messages", "partitions", "connections", "sessions", "rooms", "tasks", "limit", "ratio",
     "state", "info", "draining",
 )  # fmt: skip
 UNCOUNTABLE = {"user", "user_id", "room", "event_id", "id", "sid", "socket_id", "session", "offset", "product", "order"}
