@@ -1,5 +1,6 @@
 """The command line: `make model` writes docs/scale.md; ARGS="--sockets 250000 --mix shop" projects just that."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,6 +15,7 @@ from model.project import MIXES, Budget, Load, project
 
 PAGE: Final = ROOT / "docs" / "scale.md"
 IMAGES: Final = ROOT / "docs" / "images"
+LINK: Final = re.compile(r"\[[^]]+\]\(([^)]+)\)")
 
 
 def main(
@@ -61,8 +63,8 @@ def _print(console: Console, load: Load, constants: Constants, budget: Budget) -
     console.print(table)
     for bend in BENDS:
         if bend.name in reached(projection, constants, budget):
-            begins = bend.begins(constants, budget)
-            console.print(f"[bold]{bend.name}[/bold]: {bend.what} ({begins}). Next: {bend.next_step}.", highlight=False)
+            begins, then = bend.begins(constants, budget), LINK.sub(r"docs/\1", bend.next_step)
+            console.print(f"[bold]{bend.name}[/bold]: {bend.what} ({begins}). Next: {then}.", highlight=False)
 
 
 if __name__ == "__main__":
