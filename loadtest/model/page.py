@@ -24,7 +24,7 @@ ROWS: Final[tuple[tuple[str, Callable[[Projection], str]], ...]] = (
     ("… a core of each, busy", lambda p: f"{p.pod_cores:.0%}"),
     ("… needed for intake, if apart", lambda p: f"{p.intake_pods:,}"),
     ("partitions of the orders' topics, at least", lambda p: f"{p.partitions:,}"),
-    ("Redis: primaries", lambda p: f"{p.redis_primaries:,}" if p.redis.fixed < 1 else "no number is enough"),
+    ("Redis: primaries", lambda p: f"{p.redis_primaries:,}" if p.is_possible else "no number is enough"),
     ("… cores that the busiest would need, and has one", lambda p: f"{p.redis_busiest_cores:,.2f}"),
     ("… what of that more primaries would not take away", lambda p: f"{p.redis.fixed:,.2f}"),
     ("… data", lambda p: f"{p.redis_data_bytes / GB:,.2f} GB"),

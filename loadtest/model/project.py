@@ -14,7 +14,7 @@ PING_SECONDS: Final = 25.0
 DELIVERIES_A_PING: Final = 2
 KEPT_AGAIN_SECONDS: Final = 200.0  # recovery.session_seconds / 3
 REPORT_SECONDS: Final = 5.0  # stats.interval_seconds
-SHARDS_MAX: Final = 64
+SHARDS_MAX: Final = 64  # redis.shards
 ROOMS_A_USER: Final = 2
 # Of an order's three messages, one goes into the admins' room, which is on one shard.
 ADMINS_SHARE: Final = 1 / 3
@@ -134,7 +134,7 @@ class RedisCores:
 class Projection:
     """What a load needs. Cores are of one core; bytes a second are sums over the cluster.
 
-    `redis_primaries` is what memory, network and spread work ask for: where `redis.fixed` is above a core, none do.
+    `redis_primaries` is what memory, network and spread work ask for.
     """
 
     load: Load
@@ -152,6 +152,11 @@ class Projection:
     redis_data_bytes: float
     back_seconds: float
     directory_bytes_per_second: float
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there may be so many primaries, and none has to do more than a core can."""
+        return self.redis_primaries <= SHARDS_MAX and self.redis.fixed < 1
 
     @property
     def redis_busiest_cores(self) -> float:

@@ -22,7 +22,7 @@ from scale.copies import Copies, measure_copies
 from scale.crowd import ADMINS_A_POD
 from scale.outcome import Step, Work
 from scale.report import ScaleHeader, complaints, print_table, write_results
-from scale.stage import Parts, run_step
+from scale.stage import Parts, PodEnded, run_step
 
 ROOT: Final = Path(__file__).parents[2]
 RESULTS: Final = ROOT / "loadtest" / "results"
@@ -42,7 +42,7 @@ def main(
 ) -> None:
     """Give each pod the same work, and see what more pods cost, and what a pod that comes or goes delays.
 
-    Exits 1 when one event is lost, repeated or out of order, or when a pod without sockets hears of any.
+    Exits 1 when one event is lost, repeated or out of order, when a pod without sockets hears of any, or when one ends.
     """
     console = Console()
     if not console.is_terminal:
@@ -53,6 +53,8 @@ def main(
     directory = Path(tempfile.mkdtemp(prefix="realtime-scale-"))
     try:
         steps, copies = uvloop.run(_run(console, directory, steps_of, work))
+    except (PodEnded, AssertionError) as error:
+        raise SystemExit(str(error)) from error
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     header = ScaleHeader(

@@ -53,7 +53,7 @@ def rows(steps: Sequence[Step], cores: int) -> list[tuple[str, Values]]:
         row("sockets", lambda s: s.pods * s.work.users),
         row("order events a second", lambda s: s.phases[ORDERS].events / s.phases[ORDERS].reading.seconds),
         row("the machine is busy, %", lambda s: 100 * figures.busy_share(s.phases[ORDERS], cores)),
-        row("of these with others than this run, %", lambda s: 100 * figures.others_share(s.phases[ORDERS], cores)),
+        row("of these not with this run's processes, %", lambda s: 100 * figures.others_share(s.phases[ORDERS], cores)),
         ("**pods**", [""] * (len(steps) + 1)),
         row("memory of each at the end, MB", lambda s: s.resident_bytes / BYTES_PER_MB),
         spread("an idle pod, % of a core", figures.idle_cores, 100, "{:.2f}"),

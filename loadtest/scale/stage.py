@@ -3,7 +3,7 @@
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, Self
@@ -33,6 +33,10 @@ CALM_SHARE: Final = 0.2
 OF_ORDERS: Final = (crowd.ORDER, crowd.NOTIFICATION)
 
 Say = Callable[[str], None]
+
+
+class PodEnded(Exception):
+    """A pod has ended that nobody told to: what was measured is worth nothing."""
 
 
 class Parts:
@@ -197,5 +201,15 @@ async def run_step(parts: Parts, pods: int, work: Work, say: Say, *, is_first: b
         try:
             await stage.start()
             return await stage.run()
+        except Exception as error:
+            raise_if_ended(stage.pods, error)
+            raise
         finally:
             await stage.stop()
+
+
+def raise_if_ended(pods: Iterable[Pod], error: Exception) -> None:
+    """Say which pod has ended, and its last words, where that is why something went wrong. Raises `PodEnded`."""
+    for pod in pods:
+        if not pod.is_running:
+            raise PodEnded(f"{pod.name} has ended by itself. The end of its log:\n{pod.log_tail(5)}") from error

@@ -166,6 +166,11 @@ def test_a_small_shop_bends_nowhere_and_a_large_dashboard_does() -> None:
     assert {"hot room", "fan-out", "directory"} <= set(reached(large, CONSTANTS, Budget()))
 
 
+def test_where_one_primary_has_more_to_do_than_a_core_can_no_number_of_primaries_is_enough() -> None:
+    assert needs(1_000_000, MIXES["shop"]).is_possible
+    assert not needs(10_000_000, MIXES["dashboard"]).is_possible
+
+
 def test_each_bend_says_where_it_begins() -> None:
     for bend in BENDS:
         assert any(letter.isdigit() for letter in bend.begins(CONSTANTS, Budget())), bend.name

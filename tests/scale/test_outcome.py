@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from parts.pod import Pod
 from scale import figures
 from scale.copies import Copies
 from scale.crowd import Crowd, Listener, judge
@@ -15,6 +16,7 @@ from scale.outcome import Judgement, Memberless, Phase, Step, Work, percentile, 
 from scale.producer import Produced
 from scale.readings import PodCounts, Reading, RedisCounts, Spent
 from scale.report import ScaleHeader, complaints, rows, write_results
+from scale.stage import PodEnded, raise_if_ended
 
 WORK = Work(users=10, events_per_second=5, stock_events_per_second=1, seconds=10)
 
@@ -137,3 +139,23 @@ def test_the_results_have_table_plots_and_all_that_was_read(tmp_path: Path) -> N
     told = json.loads((where / "results.json").read_text())
     assert told["steps"][1]["phases"]["orders"]["reading"]["spent"]["pods"]["pod-1"] == 1.0
     assert told["copies"][1] == {"subscribers": 64, "us_a_message": 250.0}
+
+
+class SomePod(Pod):
+    """A pod of which it is known only whether it runs."""
+
+    def __init__(self, directory: Path, *, runs: bool) -> None:
+        super().__init__("pod-3", directory, {})
+        self._runs = runs
+        self.log.write_text("first\nlast words\n")
+
+    @property
+    def is_running(self) -> bool:
+        return self._runs
+
+
+def test_a_pod_that_has_ended_is_what_went_wrong(tmp_path: Path) -> None:
+    raise_if_ended([SomePod(tmp_path, runs=True)], OSError())
+
+    with pytest.raises(PodEnded, match=r"pod-3 has ended by itself.*\nfirst\nlast words"):
+        raise_if_ended([SomePod(tmp_path, runs=True), SomePod(tmp_path, runs=False)], OSError())
