@@ -24,8 +24,15 @@ HISTORY = {"history_size": 1_000, "history_ttl": "86400s", "force_recovery": Tru
 RECOVERED_MAX = 1_000
 
 
-class ReadyServer(Server):
-    """A pod that tells by HTTP when it is ready: ours then has its partitions."""
+class Pod(Server):
+    """A pod that is there when it listens: Node's then has its partitions."""
+
+    # After one was killed, Kafka keeps its partitions for it as long as the session lasts, by default up to 45 s.
+    start_timeout_seconds = 90.0
+
+
+class ReadyPod(Pod):
+    """One that tells by HTTP when it is ready: ours then has its partitions."""
 
     def __init__(
         self,
@@ -75,13 +82,13 @@ def make_pod(
             **(settings or {}),
         }
         command = [sys.executable, "-m", "realtime", "serve"]
-        return ReadyServer(kind, command, directory, core, port, "/health/ready", environment)
+        return ReadyPod(kind, command, directory, core, port, "/health/ready", environment)
     if kind == CENTRIFUGO:
         configuration = directory / "config.json"
         directory.mkdir(parents=True)
         configuration.write_text(json.dumps(_centrifugo(stage, topics, redis, port, has_intake), indent=2))
         command = [str(centrifugo()), "--config", str(configuration)]
-        return ReadyServer(kind, command, directory, core, port, "/health")
+        return ReadyPod(kind, command, directory, core, port, "/health")
     options = {"port": str(port), "secret": stage.issuer.signing_key, "redis": redis}
     if has_intake:
         options |= {
@@ -96,7 +103,7 @@ def make_pod(
         command = node_command("kafka.mjs", options | ({"recovery": "true"} if kind == NODE_RECOVERY else {}))
     else:
         raise ValueError(f"no pod is called {kind}")
-    return Server(kind, command, directory, core, port)
+    return Pod(kind, command, directory, core, port)
 
 
 def _centrifugo(stage: Stage, topics: Topics, redis: str, port: int, has_intake: bool) -> dict[str, object]:
