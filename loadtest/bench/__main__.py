@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import kept, machine, programs
+from bench import programs
 from bench.measurements import Measurements
 from bench.plan import FULL, QUICK
 from bench.processes import FLOOR, NODE, OURS, STOCK
@@ -22,6 +22,7 @@ from bench.run import Run
 from bench.scenarios import ON_DEMAND, SCENARIOS
 from bench.targets import Verdict, judge, load_targets
 from parts.needs import find
+from tool import kept, machine
 
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / "loadtest" / "results"

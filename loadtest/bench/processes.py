@@ -6,11 +6,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.machine import Cores
 from bench.programs import HERE, c_program, node, node_packages
 from observe import processes
 from parts.child import Child
 from parts.ports import free_port
+from tool.machine import Cores
 
 PACKAGES = HERE.parent  # where `bench` is imported from
 

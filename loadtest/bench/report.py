@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.kept import Header
 from bench.measurements import Measurements, Summary
 from bench.processes import FLOOR, NODE, OURS, STOCK
 from bench.targets import Verdict
+from tool.kept import Header
 
 COLUMNS = (OURS, NODE, STOCK, FLOOR)
 

@@ -10,7 +10,6 @@ from rich.progress import Progress, TaskID
 
 from bench.client import LoadClient, LoadFailed
 from bench.emission import JOIN_ROOM
-from bench.machine import Cores
 from bench.measurements import Measurements, Metric
 from bench.plan import Plan
 from bench.processes import STOCK, Server, make_server
@@ -20,6 +19,7 @@ from parts.kafka import Kafka
 from parts.needs import find
 from parts.redis_server import RedisServer
 from parts.tokens import Issuer
+from tool.machine import Cores
 
 # After it listens, a server may still be loading what its first connection needs.
 SETTLE_SECONDS = 0.3

@@ -14,7 +14,6 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import kept, machine
 from bench.programs import Unavailable, c_program
 from ceiling.memory import BYTES_PER_GB, BYTES_PER_KB, meminfo_bytes
 from ceiling.ramp import Climb, Plan, Ramp
@@ -23,6 +22,7 @@ from ceiling.stage import INTAKE_PODS, Stage
 from parts.apache_kafka import ApacheKafka
 from parts.needs import PROGRAMS, find
 from parts.redis_server import redis_name
+from tool import kept, machine
 
 REPOSITORY: Final = Path(__file__).parents[2]
 RESULTS: Final = REPOSITORY / "loadtest" / "results"

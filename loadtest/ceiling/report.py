@@ -9,12 +9,12 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from bench.kept import Header
 from ceiling.lateness import Lateness
 from ceiling.memory import BYTES_PER_GB, BYTES_PER_KB, PARTS
 from ceiling.pictures import draw_all
 from ceiling.ramp import Climb, Step
 from ceiling.stage import CHOICES, REDIS_OPTIONS
+from tool.kept import Header
 
 HEADINGS: Final = (
     *("sockets", "handshakes/s", *(f"{part} KB" for part in PARTS), "all-in KB", "left GB"),

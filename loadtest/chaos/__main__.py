@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from bench import kept, machine
 from chaos.faults import FAULTS
 from chaos.planted import VICTIMS, prove
 from chaos.report import print_table, print_what_is_wrong, write_results
@@ -22,6 +21,7 @@ from parts.apache_kafka import ApacheKafka
 from parts.haproxy import haproxy_name
 from parts.needs import PROGRAMS, find
 from parts.redis_server import redis_name
+from tool import kept, machine
 
 REPOSITORY: Final = Path(__file__).parents[2]
 RESULTS: Final = REPOSITORY / "loadtest" / "results"

@@ -9,9 +9,9 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from bench.kept import Header
 from chaos.judge import Wrong
 from chaos.scenario import Outcome
+from tool.kept import Header
 
 # Of the violations of one scenario; the rest is in results.json.
 MAX_SHOWN: Final = 10

@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from bench import kept, machine
 from chaos.scenario import Progress
 from drill.expectations import EXPECTED
 from drill.faults import FAULTS, HOLD_SECONDS
@@ -24,6 +23,7 @@ from parts.haproxy import haproxy_name
 from parts.needs import PROGRAMS, find
 from parts.prometheus import prometheus_name
 from parts.redis_server import redis_name
+from tool import kept, machine
 
 REPOSITORY: Final = Path(__file__).parents[2]
 RESULTS: Final = REPOSITORY / "loadtest" / "results"

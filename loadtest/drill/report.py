@@ -9,10 +9,10 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from bench.kept import Header
 from drill.alerts import FIRING, GONE, PENDING, RESOLVED, AlertHistory
 from drill.plot import draw
 from drill.rehearsal import Rehearsal
+from tool.kept import Header
 
 ALERT_HEADINGS: Final = ("alert", "must", "pending", "firing", "webhook told", "gone", "webhook told it is over")
 PANEL_HEADINGS: Final = ("panel", "must within", "told first", "until", "before", "then", "why")

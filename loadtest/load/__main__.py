@@ -13,7 +13,6 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
-from bench import kept, machine
 from load import progress, report, stage
 from load.plan import APACHE, KAFKAS, THRESHOLDS, Plan, kafka_here
 from load.report import Report
@@ -26,6 +25,7 @@ from realtime.demo.embedded import kafka_name
 from swarm.crowd import TRANSPORTS
 from swarm.shapes import SHAPES
 from swarm.tokens import BadSettings
+from tool import kept, machine
 
 REPOSITORY: Final = Path(__file__).parents[2]
 RESULTS: Final = REPOSITORY / "loadtest" / "results"

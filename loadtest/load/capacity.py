@@ -18,7 +18,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import kept, machine
 from load import progress, stage
 from load.__main__ import BAD_SETTINGS, LINE_CHARACTERS, REPOSITORY, RESULTS
 from load.plan import APACHE, EMBEDDED, THRESHOLDS, Plan, one_of
@@ -28,6 +27,7 @@ from parts.redis_server import redis_name
 from realtime.demo.embedded import kafka_name
 from swarm.timeline import Second
 from swarm.tokens import BadSettings
+from tool import kept, machine
 
 TRANSPORTS: Final = ("websocket", "polling")
 # Files of a process beside its sockets; Locust's preflight keeps as many.

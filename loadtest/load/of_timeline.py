@@ -8,11 +8,11 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
-from bench import kept
 from load import report
 from load.report import Report
 from load.stage import Lived
 from swarm.timeline import Timeline, read
+from tool import kept
 
 BAD_SETTINGS: Final = 2
 LINE_CHARACTERS: Final = 160

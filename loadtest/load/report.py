@@ -9,12 +9,12 @@ from typing import Final
 from rich import table as rich_table
 from rich.console import Console
 
-from bench.kept import Header
 from load import plots
 from load.page import Page, Table
 from load.progress import ENTRY, rates
 from load.stage import Lived
 from swarm import timeline as timelines
+from tool.kept import Header
 
 MB: Final = 1_000_000
 THRESHOLDS: Final = ("what", "limit", "measured", "allowed", "")

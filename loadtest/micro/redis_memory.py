@@ -21,7 +21,6 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
-from bench import machine
 from micro.stages import published_by_corpus
 from parts.redis_server import RedisServer, redis_name
 from realtime.broker.base import NO_POSITION, Publication, PublishedRecord, RecordBatch
@@ -35,6 +34,7 @@ from realtime.resumption.base import ResumableSession
 from realtime.resumption.redis import RedisResumableSessions
 from realtime.settings import HistorySettings, PresenceSettings, RecoverySettings, RedisSettings
 from realtime.telemetry.metrics import Metrics
+from tool import machine
 
 ROOT: Final = Path(__file__).parents[2]
 PREFIX: Final = "realtime"

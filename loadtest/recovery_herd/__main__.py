@@ -20,7 +20,6 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine
 from bench.client import LoadClient, Report
 from parts.pod import Pod
 from parts.redis_server import RedisServer
@@ -35,6 +34,7 @@ from realtime.resumption.base import ResumableSession
 from realtime.resumption.redis import RedisResumableSessions
 from realtime.settings import HistorySettings, RecoverySettings, RedisSettings
 from realtime.telemetry.metrics import Metrics
+from tool import machine
 
 PREFIX: Final = "herd"
 # What a watcher is sent, and how often.

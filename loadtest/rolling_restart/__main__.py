@@ -18,7 +18,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine
 from parts.apache_kafka import ApacheKafka
 from parts.http import get
 from parts.pod import Cluster, Pod
@@ -27,6 +26,7 @@ from parts.tokens import Issuer
 from parts.topics import Topics
 from parts.waiting import eventually
 from rolling_restart.shopper import Shopper
+from tool import machine
 
 PARTITIONS: Final = 12
 EVENTS_PER_SECOND: Final = 300

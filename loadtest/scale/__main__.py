@@ -13,7 +13,6 @@ import typer
 import uvloop
 from rich.console import Console
 
-from bench import kept, machine
 from parts.apache_kafka import ApacheKafka
 from parts.embedded_kafka import EmbeddedKafka
 from parts.needs import find
@@ -23,6 +22,7 @@ from scale.crowd import ADMINS_A_POD
 from scale.outcome import Step, Work
 from scale.report import ScaleHeader, complaints, print_table, write_results
 from scale.stage import Parts, PodEnded, run_step
+from tool import kept, machine
 
 ROOT: Final = Path(__file__).parents[2]
 RESULTS: Final = ROOT / "loadtest" / "results"

@@ -9,11 +9,11 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from bench.kept import Header
 from scale import figures
 from scale.copies import Copies
 from scale.figures import ADMINS, BURST, IDLE, ORDERS, STOCK, Spread
 from scale.outcome import BURST_TIMES, Rebalance, Step
+from tool.kept import Header
 
 Values = Sequence[str]
 BYTES_PER_MB: Final = 1_000_000

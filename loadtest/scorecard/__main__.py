@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import kept, machine, programs
+from bench import programs
 from bench.pods import CENTRIFUGO, NODE_RECOVERY
 from bench.processes import NODE
 from parts.needs import find
@@ -22,6 +22,7 @@ from scorecard.contenders import CONTENDERS, Contender
 from scorecard.plan import FULL, QUICK, Plan
 from scorecard.report import ScoreHeader, print_table, write_results
 from scorecard.rows import ON_DEMAND, ROWS
+from tool import kept, machine
 
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / "loadtest" / "results"

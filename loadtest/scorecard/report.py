@@ -8,11 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.kept import Header
 from bench.measurements import Measurements
 from scorecard import plot
 from scorecard.contenders import Contender
 from scorecard.lines import lines_of
+from tool.kept import Header
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import kept, machine
 from parts.apache_kafka import ApacheKafka
 from parts.haproxy import haproxy_name
 from parts.needs import PROGRAMS, find
@@ -21,6 +20,7 @@ from parts.redis_server import redis_name
 from soak.judge import TooShort
 from soak.report import print_soaked, write_results
 from soak.run import Plan, Soaked, soak
+from tool import kept, machine
 
 REPOSITORY: Final = Path(__file__).parents[2]
 RESULTS: Final = REPOSITORY / "loadtest" / "results"

@@ -9,12 +9,12 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from bench.kept import Header
 from soak.crowd import KINDS
 from soak.judge import Trend
 from soak.load import cores
 from soak.pictures import draw
 from soak.run import MB, Soaked
+from tool.kept import Header
 
 HEADINGS: Final = ("what", "mean", "grew by", "allowed", "an hour", "")
 EXPLANATION: Final = (

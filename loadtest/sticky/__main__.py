@@ -15,13 +15,13 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from bench import kept, machine
 from parts.apache_kafka import ApacheKafka
 from parts.js_client import js_client_name
 from parts.needs import PROGRAMS, find
 from parts.redis_server import RedisServer, redis_name
 from sticky.report import StickyHeader, judge, print_table, write_results
 from sticky.stage import KINDS, NEEDED, Lived, Plan, live
+from tool import kept, machine
 
 REPOSITORY: Final = Path(__file__).parents[2]
 RESULTS: Final = REPOSITORY / "loadtest" / "results"

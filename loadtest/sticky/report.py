@@ -10,9 +10,9 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from bench.kept import Header
 from sticky.members import Cell, Member
 from sticky.stage import KINDS, Lived
+from tool.kept import Header
 
 HEADINGS: Final = (
     *("proxy", "sticky", "transports", "clients", "connected", "broken while calm", "came back", "of these recovered"),

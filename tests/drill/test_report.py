@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.kept import Header
 from chaos.judge import Verdict
 from chaos.scenario import Outcome
 from drill.alerts import FIRING, PENDING, RESOLVED
@@ -15,6 +14,7 @@ from drill.calm import Told
 from drill.expectations import Expectations, ExpectedAlert, ExpectedPanel
 from drill.rehearsal import Rehearsal
 from drill.report import alert_rows, panel_rows, print_rehearsal, timeline, write_results
+from tool.kept import Header
 
 HEADER = Header(datetime(2026, 11, 28, tzinfo=UTC), "abc1234", "make drill", 600, {"cores": "2"}, {"Python": "3.11"})
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.kept import Header
 from soak import crowd
 from soak.report import sentences, write_results
 from soak.run import PODS, Plan, soak
+from tool.kept import Header
 
 
 async def test_clients_come_and_go_and_every_event_is_heard_once(
