@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
+from redis.exceptions import RedisError
 from rich.progress import Progress, TaskID
 
 from bench.client import LoadClient, LoadFailed
@@ -23,6 +25,8 @@ from tool.machine import Cores
 
 # After it listens, a server may still be loading what its first connection needs.
 SETTLE_SECONDS = 0.3
+# A part that does not start or hangs, a pod that has ended (`ProcessLookupError`), a client, Kafka or Redis that fails.
+WENT_WRONG = (LoadFailed, AssertionError, OSError, KafkaError, RedisError)
 
 
 @dataclass(kw_only=True)
@@ -52,7 +56,7 @@ class Stage:
         """Go on with the next when one measurement fails; the failure is told at the end, and the run fails."""
         try:
             yield
-        except (LoadFailed, TimeoutError, AssertionError) as error:
+        except WENT_WRONG as error:
             problem = "\n".join([f"{what}: {error}", *getattr(error, "__notes__", ())])
             self.problems.append(problem)
             self.progress.console.print(f"  FAILED {problem}", highlight=False, markup=False)
@@ -64,7 +68,7 @@ class Stage:
             await asyncio.gather(*(server.start() for server in servers))
             await asyncio.sleep(SETTLE_SECONDS)
             yield
-        except (LoadFailed, TimeoutError) as error:
+        except WENT_WRONG as error:
             for server in servers:
                 error.add_note(f"The end of the log of {server.name}, which {server.state}:\n{server.log_tail()}")
             raise

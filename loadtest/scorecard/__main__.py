@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from bench import programs
 from bench.pods import CENTRIFUGO, NODE_RECOVERY
 from bench.processes import NODE
+from bench.run import WENT_WRONG
 from parts.needs import find
 from scorecard.card import Card
 from scorecard.contenders import CONTENDERS, Contender
@@ -59,8 +60,8 @@ def main(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
         ) as progress:
             card = asyncio.run(_run(directory, cores, QUICK if quick else FULL, contenders, rows, progress))
-    except programs.Unavailable as error:
-        raise SystemExit(str(error)) from error
+    except (programs.Unavailable, *WENT_WRONG) as error:
+        raise SystemExit(f"The scorecard cannot be made: {error}") from error
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -41,7 +41,7 @@ async def _measure(card: Card, contender: Contender) -> None:
         before = pod.cpu_seconds()
         pod.resume()
         report = await client.wait("all", ARRIVING * records)
-        spent = pod.cpu_seconds() - before
         report.check(ARRIVING * records, sockets)
+        spent = pod.cpu_seconds() - before
     card.record(RATE, contender.kind, records / report.seconds)
     card.record(PER_CORE, contender.kind, report.frames / spent)

@@ -7,7 +7,7 @@ CLOCK_MONOTONIC.
 
 from typing import Final
 
-from bench.client import LoadClient
+from bench.client import LoadClient, LoadFailed
 from bench.measurements import Metric
 from scorecard.card import Card
 from scorecard.contenders import Contender
@@ -42,8 +42,9 @@ async def _measure(card: Card, contender: Contender) -> None:
             await deployed.records.orders_at(plan.latency_per_second, seconds)
             records = deployed.records.written - written
             report = await client.wait("all", ARRIVING * records)
+            if report.frames != ARRIVING * records:
+                raise LoadFailed(f"{report.frames} of {ARRIVING * records} messages came")
             spent = deployed.cpu_seconds() - before
-            assert report.frames == ARRIVING * records, f"{report.frames} of {ARRIVING * records} messages came"
     card.record(P50, contender.kind, report.latency.p50 / 1e3)
     card.record(P99, contender.kind, report.latency.p99 / 1e3)
     card.record(CPU, contender.kind, spent / records * 1e6)

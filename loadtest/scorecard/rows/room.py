@@ -40,6 +40,6 @@ async def _measure(card: Card, contender: Contender) -> None:
                 await deployed.records.inventory(number)
                 await asyncio.sleep(1 / card.plan.room_per_second)
             report = await client.wait("all", len(numbers) * sockets)
-            spent = pod.cpu_seconds() - before
             report.check(len(numbers) * sockets, sockets)
+            spent = pod.cpu_seconds() - before
     card.record(PER_CORE, contender.kind, report.frames / spent)
