@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from bench.machine import Cores
 from bench.processes import Server
 from bench.run import Stage
+from tool.machine import Cores
 
 
 class Sleeper(Server):
