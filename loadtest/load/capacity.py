@@ -8,10 +8,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import Annotated, Final
 
 import typer
@@ -38,7 +38,13 @@ PEOPLE: Final = "Shopper,Producer"
 # The pod must not be what ends first.
 POD: Final = {"REALTIME_LIMITS__HANDSHAKES_PER_SECOND": "2000", "REALTIME_LIMITS__HANDSHAKES_BURST": "500"}
 FULL_CORES: Final = 0.95
-BEHIND_PART: Final = 0.05
+# Behind is who lacks more than those who were to come in so many seconds, and a few who are on their way back.
+LAG_SECONDS: Final = 3
+KEPT_UP_PART: Final = 0.99
+# How long it is looked at what was busy then.
+FULL_SECONDS: Final = 10.0
+FEWER_PART: Final = 0.8
+ASKED: Final = "no more were asked for"
 LOCUST: Final = "Locust"
 OVER_SECONDS: Final = 3
 KB: Final = 1_024
@@ -55,14 +61,15 @@ class Capacity:
     held: int
     ended_by: str
     kb_each: float
-    cores_at_rest: float
-    cores_with_events: float
-    deliveries_per_second: float
-    us_per_delivery: float
     handshakes_per_second: float
-    p99_ms: float | None
     lost: int
     twice: int
+    # Of a worker that was at rest, and then had events.
+    cores_at_rest: float | None = None
+    cores_with_events: float | None = None
+    deliveries_per_second: float | None = None
+    us_per_delivery: float | None = None
+    p99_ms: float | None = None
 
     def cells(self) -> list[str]:
         """As it is printed."""
@@ -71,22 +78,24 @@ class Capacity:
             f"{self.held:,} of {self.asked:,}",
             self.ended_by,
             f"{self.kb_each:.0f}",
-            f"{self.cores_at_rest:.2f}",
-            f"{self.deliveries_per_second:,.0f}",
-            f"{self.us_per_delivery:,.0f}",
             f"{self.handshakes_per_second:,.0f}",
-            "" if self.p99_ms is None else f"{self.p99_ms:,.0f}",
+            "" if self.cores_at_rest is None else f"{self.cores_at_rest:.2f}",
+            *(
+                "" if number is None else f"{number:,.0f}"
+                for number in (self.deliveries_per_second, self.us_per_delivery, self.p99_ms)
+            ),
         ]
 
 
 HEADINGS: Final = (
-    *("transport", "held", "ended by", "KB each", "cores at rest", "deliveries/s", "us each", "handshakes/s, most"),
+    *("transport", "held", "ended by", "KB each", "handshakes/s, most", "cores at rest", "deliveries/s", "us each"),
     "late, p99 ms",
 )
 EXPLANATION: Final = (
-    "One worker of Locust, straight to one pod, all of them shoppers. Ended by: what there was no more of. Cores at "
-    "rest: of the worker, while nobody is told anything, for pings and turns. us each: processor time of the worker "
-    "for a delivery, by the difference to rest; half of an event's production is in it, for each makes two of them."
+    "One worker of Locust, straight to one pod, all of them shoppers. Held: with which it still kept up. Ended by: "
+    "what there was no more of; where that was not descriptors, another run has four fifths of them. Cores at rest: of "
+    "the worker, while nobody is told anything, for pings and turns. us each: processor time of the worker for a "
+    "delivery, by the difference to rest; half of an event's production is in it, for each makes two of them."
 )
 
 
@@ -127,6 +136,9 @@ def main(
             )
             plan.check_programs()
             found.append(_measure(console, plan, is_all=plan.users == most))
+            if found[-1].cores_at_rest is None and not users:
+                fewer = replace(plan, users=int(found[-1].held * FEWER_PART))
+                found.append(_measure(console, fewer, is_all=False))
     except BadSettings as error:
         print(f"swarm-capacity: {error}", file=sys.stderr)
         raise SystemExit(BAD_SETTINGS) from None
@@ -175,41 +187,61 @@ def judge(plan: Plan, lived: Lived, *, is_all: bool) -> Capacity:
     ramp, quiet, events = ([one for one in seconds if one.phase == phase] for phase in ("ramp", "quiet", "events"))
     if not quiet or not events:
         raise BadSettings("the run was over before all had come; give it more --seconds")
-    held = int(median(one.connected for one in quiet))
-    cores_at_rest, cores_with_events = _cores(lived, quiet), _cores(lived, events)
-    inner = _inner(events)
-    deliveries = (inner[-1].deliveries - inner[0].deliveries) / (inner[-1].seconds - inner[0].seconds)
+    full = _last_that_kept_up(seconds)
     entries = lived.timeline.summary.entries if lived.timeline.summary is not None else {}
-    late = events[-1].entries.get(progress.ENTRY)
-    return Capacity(
+    found = Capacity(
         transport=plan.transport,
         asked=plan.users,
-        held=held,
-        ended_by=_ended_by(plan, lived, ramp, held, is_all=is_all),
-        kb_each=_grown_bytes(lived, ramp, quiet) / KB / max(1, held - ramp[0].connected),
-        cores_at_rest=cores_at_rest,
-        cores_with_events=cores_with_events,
-        deliveries_per_second=deliveries,
-        us_per_delivery=(cores_with_events - cores_at_rest) / deliveries * 1e6 if deliveries else 0.0,
+        held=full.connected,
+        ended_by=_full_of(lived, full) if full.phase == "ramp" else "descriptors" if is_all else ASKED,
+        kb_each=_grown_bytes(lived, ramp[0], full) / KB / max(1, full.connected - ramp[0].connected),
         handshakes_per_second=max((rate for _, rate in progress.rates(ramp, "connected", OVER_SECONDS)), default=0.0),
-        p99_ms=None if late is None else late.p99_ms,
         lost=entries["gap"].failures if "gap" in entries else 0,
         twice=entries["duplicate"].failures if "duplicate" in entries else 0,
     )
+    if full.phase == "ramp":  # it has never been at rest
+        return found
+    cores_at_rest, cores_with_events = _cores(lived, LOCUST, quiet), _cores(lived, LOCUST, events)
+    inner = _inner(events)
+    deliveries = (inner[-1].deliveries - inner[0].deliveries) / (inner[-1].seconds - inner[0].seconds)
+    late = events[-1].entries.get(progress.ENTRY)
+    return replace(
+        found,
+        cores_at_rest=cores_at_rest,
+        cores_with_events=cores_with_events,
+        deliveries_per_second=deliveries,
+        us_per_delivery=(cores_with_events - cores_at_rest) / deliveries * 1e6 if deliveries else None,
+        p99_ms=None if late is None else late.p99_ms,
+    )
 
 
-def _ended_by(plan: Plan, lived: Lived, ramp: Sequence[Second], held: int, *, is_all: bool) -> str:
-    if held >= plan.users * (1 - BEHIND_PART):
-        return "descriptors" if is_all else "no more were asked for"
-    behind = next((one for one in ramp if one.connected < one.wanted * (1 - BEHIND_PART)), ramp[-1])
-    cores = [value for at, value in lived.tracks.cores[LOCUST] if behind.seconds - 1 <= at <= ramp[-1].seconds]
-    what = "processor" if cores and median(cores) >= FULL_CORES else "spawning"
-    return f"{what}, behind from {behind.connected:,} on"
+def _last_that_kept_up(seconds: Sequence[Second]) -> Second:
+    """The last before as many were missing as were to come in some seconds."""
+    before = [1] * LAG_SECONDS + [one.wanted for one in seconds]
+    for number, (wanted, now) in enumerate(zip(before, seconds, strict=False)):
+        if now.connected < wanted * KEPT_UP_PART:
+            return seconds[max(0, number - 1)]
+    return seconds[-1]
 
 
-def _cores(lived: Lived, phase: Sequence[Second]) -> float:
-    begin, end = phase[0].seconds + EDGE_SECONDS, phase[-1].seconds
-    return mean([value for at, value in lived.tracks.cores[LOCUST] if begin <= at <= end] or [0.0])
+def _full_of(lived: Lived, full: Second) -> str:
+    """What there was no more of from that second on: in the worker, in the pod, or in the whole machine."""
+    begin, end = full.seconds, full.seconds + FULL_SECONDS
+    cores = {name: _mean(points, begin, end) for name, points in lived.tracks.cores.items()}
+    pod = max((busy for name, busy in cores.items() if name in lived.tracks.connections), default=0.0)
+    if cores[LOCUST] >= FULL_CORES:
+        return "the worker's processor"
+    if pod >= FULL_CORES:
+        return "the pod's processor"
+    return f"spawning ({cores[LOCUST]:.2f} cores, the pod's {pod:.2f}, of all {sum(cores.values()):.2f})"
+
+
+def _cores(lived: Lived, name: str, phase: Sequence[Second]) -> float:
+    return _mean(lived.tracks.cores[name], phase[0].seconds + EDGE_SECONDS, phase[-1].seconds)
+
+
+def _mean(points: Sequence[tuple[float, float]], begin: float, end: float) -> float:
+    return mean([value for at, value in points if begin <= at <= end] or [0.0])
 
 
 def _inner(phase: Sequence[Second]) -> Sequence[Second]:
@@ -217,11 +249,11 @@ def _inner(phase: Sequence[Second]) -> Sequence[Second]:
     return inner if len(inner) > 1 else phase
 
 
-def _grown_bytes(lived: Lived, ramp: Sequence[Second], quiet: Sequence[Second]) -> float:
-    """What it holds more at rest than when it had but its first people."""
+def _grown_bytes(lived: Lived, first: Second, full: Second) -> float:
+    """How much more memory the worker holds than when it had but its first people."""
     memory = lived.tracks.resident_bytes[LOCUST]
-    first = min(memory, key=lambda one: abs(one[0] - ramp[0].seconds))[1]
-    return median(value for at, value in memory if quiet[0].seconds <= at <= quiet[-1].seconds) - first
+    then, now = (min(memory, key=lambda one, at=at: abs(one[0] - at))[1] for at in (first.seconds, full.seconds))  # type: ignore[misc]
+    return now - then
 
 
 def _write(results: Path, header: kept.Header, found: Sequence[Capacity]) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from load.capacity import Capacity, judge
+from load.capacity import HEADINGS, Capacity, judge
 from load.plan import Plan
 from load.stage import Lived, Tracks
 from swarm.timeline import Entry, Second, Timeline
@@ -40,7 +40,7 @@ def lived(held: int = 1_000, cores: float = 0.5) -> Lived:
         return 100_000 * KB + 30 * KB * min(100 * n, held)
 
     def busy(n: int) -> float:
-        return cores if n <= RAMP else 0.1 if n <= QUIET else 0.3
+        return cores if n <= QUIET and held < 1_000 else 0.1 if n <= QUIET else 0.3
 
     times = range(1, END)
     tracks = Tracks(
@@ -61,8 +61,12 @@ def test_all_descriptors_are_taken() -> None:
 
 
 def test_who_cannot_keep_up_says_from_where_on_and_why() -> None:
-    assert judged(lived(held=600)).ended_by == "spawning, behind from 600 on"
-    assert judged(lived(held=600, cores=0.99)).ended_by == "processor, behind from 600 on"
+    for cores, why in ((0.5, "spawning (0.50 cores, the pod's 0.00, of all 0.50)"), (0.99, "the worker's processor")):
+        found = judged(lived(held=600, cores=cores))
+        assert (found.held, found.ended_by) == (600, why)
+        # It was never at rest: what a delivery costs is not told.
+        assert found.us_per_delivery is None
+        assert len(found.cells()) == len(HEADINGS)
 
 
 def test_what_each_costs_is_told_by_the_difference() -> None:
