@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from tool.errors import Unable
+
 KB_PER_GB = 1_048_576
 
 
@@ -35,13 +37,30 @@ def raise_descriptor_limit() -> int:
     return hard
 
 
+def need_descriptors(count: int, what: str) -> int:
+    """Let this process and its children open as many descriptors as they may; how many that is.
+
+    Raises `Unable`, which says what to raise, when `what`, such as "6,000 sockets", take more. The soft limit needs no
+    attention: it is the hard one from now on.
+    """
+    hard = raise_descriptor_limit()
+    if hard < count:
+        raise Unable(
+            f"{what} take {count:,} file descriptors, and a process here may open {hard:,}: raise the hard limit "
+            f"(as root `ulimit -Hn {count}`, or `hard nofile` in /etc/security/limits.conf, or LimitNOFILE= of the "
+            "systemd unit), or ask for fewer"
+        )
+    return hard
+
+
 def describe() -> dict[str, str]:
-    """Say what the machine is: processor, cores, memory, kernel, and how busy it is. Its name stays here."""
+    """Say what the machine is: processor, cores, memory, kernel, descriptors, and how busy. Its name stays here."""
     return {
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": f"{_memory_kb() / KB_PER_GB:.0f} GB",
         "kernel": f"{platform.system()} {platform.release()}",
+        "descriptors": f"{resource.getrlimit(resource.RLIMIT_NOFILE)[1]:,}",
         "load at the start": f"{os.getloadavg()[0]:.1f}",
     }
 

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from parts.cache import made_once
-from parts.child import Child
+from parts.child import Child, DoesNotStart
 from parts.kafka import answers
 from parts.needs import need
 from parts.ports import free_port
@@ -139,4 +139,5 @@ def _java(main_class: str, *arguments: str | Path, libs: Path | None = None) -> 
 
 def _run(command: list[str]) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
+    if done.returncode != 0:
+        raise DoesNotStart(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}")

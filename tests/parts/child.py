@@ -14,6 +14,10 @@ from parts.waiting import eventually
 _TOGETHER = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
+class DoesNotStart(AssertionError):
+    """A part does not come up; the end of its log is in the notes."""
+
+
 class Child(ABC):
     """A part that runs as a process of its own. It can be started again after its end, with the same command."""
 
@@ -73,9 +77,13 @@ class Child(ABC):
         try:
             await eventually(self._is_ready_or_gone, self.start_timeout_seconds, f"{self.name} answers")
             assert self.is_running, f"{self.name} ended with {self._process.returncode}"
-        except BaseException as error:
+        except AssertionError as error:
             await self.kill()
-            error.add_note(f"The end of {self.log}:\n{self.log_tail()}")
+            does_not_start = DoesNotStart(*error.args)
+            does_not_start.add_note(f"The end of {self.log}:\n{self.log_tail()}")
+            raise does_not_start from None
+        except BaseException:
+            await self.kill()
             raise
 
     async def stop(self) -> int:

@@ -15,6 +15,7 @@ from parts.apache_kafka import ApacheKafka
 from parts.clients import Client
 from parts.embedded_kafka import EmbeddedKafka
 from parts.kafka import Kafka
+from parts.kafka_here import has_apache_kafka
 from parts.needs import IN_CI, find
 from parts.pod import Cluster, Pod
 from parts.python_client import PythonClient
@@ -27,7 +28,7 @@ from parts.topics import Topics
 
 def takes_apache_kafka() -> bool:
     """In CI always: where Java or Maven is missing there, that is an error."""
-    return IN_CI or bool(find("java") and find("mvn"))
+    return IN_CI or has_apache_kafka()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -37,7 +38,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     # What goes wrong here goes wrong again, and is told, where a test needs it.
     with contextlib.suppress(AssertionError):
-        if wanted & {"kafka", "own_kafka"} and find("java") and find("mvn"):
+        if wanted & {"kafka", "own_kafka"} and has_apache_kafka():
             apache_kafka.distribution()
         if "connect" in wanted and find("npm"):
             js_client.installation()
