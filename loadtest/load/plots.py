@@ -89,7 +89,6 @@ def _latency(path: Path, lived: Lived) -> None:
             panel.yaxis.set_major_locator(LogLocator(subs=LOG_STEPS))
             panel.yaxis.set_minor_locator(NullLocator())
         _limits(panel, lived, entry)
-        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
         _finish(panel, lived, begins_at_zero=False)
         _legend(panel)
     plots.save(figure, path)
@@ -151,6 +150,7 @@ def _finish(panel: Axes, lived: Lived, *, begins_at_zero: bool = True) -> None:
     end = max((second.seconds for second in lived.timeline.seconds), default=1.0)
     panel.set_xlim(0, end)
     panel.set_xlabel("seconds")
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
     if begins_at_zero:
         panel.set_ylim(bottom=0, top=max(panel.get_ylim()[1], 1e-9) * 1.08)
     for at, what in lived.marks:

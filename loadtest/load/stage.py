@@ -213,7 +213,11 @@ async def _connections(pod: Pod) -> float | None:
 def _tracks(sampler: Sampler, earlier_seconds: float) -> Tracks:
     """What was sampled, in the time of the run, which began after the sampler."""
     return Tracks(
-        cores={name: [(at + earlier_seconds, n) for at, n in sampler.cores(name)] for name in sampler.samples},
+        # A thread that ends takes its time along: of a JVM, which has many, such a second says nothing.
+        cores={
+            name: [(at + earlier_seconds, cores) for at, cores in sampler.cores(name) if cores >= 0]
+            for name in sampler.samples
+        },
         resident_bytes={
             name: [(one.at_seconds + earlier_seconds, float(one.resident_bytes)) for one in samples]
             for name, samples in sampler.samples.items()

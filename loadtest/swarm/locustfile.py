@@ -35,7 +35,8 @@ USERS, PER_SECOND = 100, 50.0
 class Here:
     """What this process keeps of a run, beside its crowd. Locust's hooks are functions, and have nowhere else."""
 
-    told: Moment | None = None
+    moment: Moment | None = None  # of the shape, now
+    told: Moment | None = None  # to workers, since the run began: what they were told before that they have forgotten
     recorder: Recorder | None = None
     workers: Workers | None = None  # a master's
 
@@ -58,6 +59,7 @@ class Swarm(LoadTestShape):
             return None
         part = elapsed / seconds if seconds else 0.0
         moment = SHAPES[options.shape](part, options.num_users or USERS, options.spawn_rate or PER_SECOND)
+        HERE.moment = moment
         _tell(self.runner, moment)
         return moment.users, moment.per_second
 
@@ -182,7 +184,7 @@ def _record(environment: Any) -> None:
         return
 
     def moment() -> tuple[str, int]:
-        return ("", 0) if HERE.told is None else (HERE.told.phase, HERE.told.users)
+        return ("", 0) if HERE.moment is None else (HERE.moment.phase, HERE.moment.users)
 
     def connected() -> int:
         return crowd.now().connected if HERE.workers is None else HERE.workers.connected
