@@ -15,7 +15,8 @@ from parts.http import get
 from parts.ports import free_port
 from parts.topics import Topics
 
-NODE_RECOVERY, CENTRIFUGO = "node+csr", "centrifugo"
+NODE_SHARDED, NODE_RECOVERY, CENTRIFUGO = "node+sharded", "node+csr", "centrifugo"
+ADAPTER = {NODE: "classic", NODE_SHARDED: "sharded", NODE_RECOVERY: "streams"}
 ORDER_UPDATED, INVENTORY_UPDATED = "order.updated", "inventory.updated"
 TOPICS = (ORDER_UPDATED, INVENTORY_UPDATED)
 # Of a channel that Centrifugo keeps a history of: as much as our default keeps of a room.
@@ -99,8 +100,8 @@ def make_pod(
     if kind == STOCK:
         command = [sys.executable, "-m", "bench.servers.stock_kafka"]
         command += [argument for name, value in options.items() for argument in (f"--{name}", value)]
-    elif kind in {NODE, NODE_RECOVERY}:
-        command = node_command("kafka.mjs", options | ({"recovery": "true"} if kind == NODE_RECOVERY else {}))
+    elif kind in ADAPTER:
+        command = node_command("kafka.mjs", options | {"adapter": ADAPTER[kind]})
     else:
         raise ValueError(f"no pod is called {kind}")
     return Pod(kind, command, directory, core, port)

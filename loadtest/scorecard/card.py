@@ -1,5 +1,6 @@
 """One run: what the rows share."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -72,16 +73,22 @@ class Deployed:
 
 @dataclass(kw_only=True)
 class Card(Stage):
-    """The plan, who is compared, and the broker."""
+    """The plan, who is compared, and the broker. `counted` is of all repetitions together, by row and contender."""
 
     plan: Plan
     contenders: Sequence[Contender]
     broker: Kafka = field(init=False)
-    counted: list[str] = field(default_factory=list)  # what was counted, in words
+    counted: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def repetitions(self) -> Iterator[int]:
-        """Number the repetitions of a row; within each, contender follows contender."""
-        return iter(range(self.plan.repetitions))
+    def turns(self, row: str) -> Iterator[Contender]:
+        """Give everybody whom a row is about, once in each repetition, and another one first each time.
+
+        So nobody is always measured after the same other, or when a machine is warm.
+        """
+        taking_part = [contender for contender in self.contenders if row not in contender.sits_out]
+        for repetition in range(self.plan.repetitions):
+            first = repetition % max(1, len(taking_part))
+            yield from (*taking_part[first:], *taking_part[:first])
 
     def backlog(self, contender: Contender) -> int:
         """How many records are worked off: fewer where it takes long."""

@@ -7,7 +7,7 @@ from typing import Final
 from bench import programs
 from bench.client import CENTRIFUGO as CENTRIFUGO_DIALECT
 from bench.client import SOCKETIO
-from bench.pods import CENTRIFUGO, NODE_RECOVERY
+from bench.pods import CENTRIFUGO, NODE_RECOVERY, NODE_SHARDED
 from bench.processes import NODE, OURS, STOCK
 from scorecard.clients import CentrifugoClient, Client, SocketIoClient
 
@@ -24,9 +24,16 @@ class Contender:
     client: type[Client]
     follow_orders: str
     follow_inventory: str
+    sits_out: frozenset[str] = frozenset()  # rows that it has no part in
 
 
-def _socketio(kind: str, title: str, what: str, prepare: Callable[[], object]) -> Contender:
+# It keeps as little as the other Pub/Sub adapter: there is nothing that could come after a drop.
+AS_THE_CLASSIC: Final = frozenset({"drops", "restart", "kill"})
+
+
+def _socketio(
+    kind: str, title: str, what: str, prepare: Callable[[], object], sits_out: frozenset[str] = frozenset()
+) -> Contender:
     return Contender(
         kind,
         title,
@@ -36,6 +43,7 @@ def _socketio(kind: str, title: str, what: str, prepare: Callable[[], object]) -
         SocketIoClient,
         '420["subscribe:orders",{}]',
         '420["subscribe:inventory",{}]',
+        sits_out,
     )
 
 
@@ -50,8 +58,15 @@ CONTENDERS: Final = {
         _socketio(
             NODE,
             "Node socket.io",
-            "socket.io, its Redis adapter (Pub/Sub) and kafkajs",
+            "socket.io, its classic Redis adapter (Pub/Sub, one channel for all rooms) and kafkajs",
             programs.node_packages,
+        ),
+        _socketio(
+            NODE_SHARDED,
+            "Node, sharded",
+            "the same with the sharded Redis adapter (a channel for each room), in the rows that time something",
+            programs.node_packages,
+            AS_THE_CLASSIC,
         ),
         _socketio(
             NODE_RECOVERY,

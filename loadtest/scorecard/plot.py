@@ -6,11 +6,11 @@ from typing import Final
 
 from matplotlib.axes import Axes
 
-from bench.pods import CENTRIFUGO, NODE_RECOVERY
+from bench.pods import CENTRIFUGO, NODE_RECOVERY, NODE_SHARDED
 from bench.processes import NODE, OURS, STOCK
 from observe.plots import COLOURS, figure, save
 from scorecard.contenders import Contender
-from scorecard.lines import Line
+from scorecard.lines import OTHER_CORE, Line
 
 COLOUR_OF: Final = {
     OURS: COLOURS[0],
@@ -18,6 +18,7 @@ COLOUR_OF: Final = {
     NODE: COLOURS[2],
     CENTRIFUGO: COLOURS[3],
     NODE_RECOVERY: COLOURS[5],
+    NODE_SHARDED: COLOURS[4],
 }
 COLUMNS: Final = 3
 PANEL_INCHES: Final = (5.6, 2.1)
@@ -30,9 +31,10 @@ BEST: Final = "#0a7d32"
 def draw(path: Path, title: str, lines: Sequence[Line], contenders: Sequence[Contender]) -> None:
     """Write the picture. A longer bar is more, not better: each title says which way is. Ties are told below.
 
-    A line at the end of a bar is the spread of the repetitions.
+    A line at the end of a bar is the spread of the `n` repetitions. How busy others were is left to the table.
     """
-    ties = [line for line in lines if len(contenders) > 1 and len(line.best) == len(contenders)]
+    lines = [line for line in lines if line.metric.unit != OTHER_CORE]
+    ties = [line for line in lines if len(contenders) > 1 and len(line.best) == line.measured]
     told = [line for line in lines if line not in ties] or list(lines)
     made, panels = figure(-(-len(told) // COLUMNS), COLUMNS, title=title)
     width, height = PANEL_INCHES
@@ -73,4 +75,8 @@ def _draw_panel(panel: Axes, line: Line, contenders: Sequence[Contender]) -> Non
     panel.grid(visible=False)
     panel.tick_params(axis="y", length=0)
     better = "more" if line.metric.more_is_better else "less"
-    panel.set_title(f"{line.metric.title} ({line.metric.unit})\n{better} is better", fontsize="medium", loc="left")
+    panel.set_title(
+        f"{line.metric.title} ({line.metric.unit}), n={line.repetitions}\n{better} is better",
+        fontsize="medium",
+        loc="left",
+    )

@@ -14,7 +14,7 @@ export const { values: options } = parseArgs({
     kafka: { type: "string" },
     topics: { type: "string" },
     group: { type: "string" },
-    recovery: { type: "string" },
+    adapter: { type: "string", default: "classic" },
   },
 });
 
@@ -38,27 +38,25 @@ export function makeMessage() {
   };
 }
 
-// Socket.IO as its documentation sets it up: Redis adapter, and a token verified before a socket may connect. Returns
-// the server, and the Redis client that the adapter publishes with.
+// Socket.IO as its documentation sets it up: a Redis adapter (the classic one if none is named), and a token verified
+// before a socket may connect. Returns the server, and the Redis client that the adapter publishes with.
 export async function makeServer(http) {
   const { Server } = require("socket.io");
-  const io = new Server(http, { serveClient: false, ...(options.recovery && { connectionStateRecovery: {} }) });
+  const isRecovering = options.adapter === "streams";
+  const io = new Server(http, { serveClient: false, ...(isRecovering && { connectionStateRecovery: {} }) });
   let publisher;
-  if (options.recovery) {
+  if (options.redis) {
     const { createClient } = require("redis");
-    const { createAdapter } = require("@socket.io/redis-streams-adapter");
-    publisher = createClient({ url: options.redis });
-    publisher.on("error", (error) => console.error(error));
-    await publisher.connect();
-    io.adapter(createAdapter(publisher));
-  } else if (options.redis) {
-    const { createClient } = require("redis");
-    const { createAdapter } = require("@socket.io/redis-adapter");
-    publisher = createClient({ url: options.redis });
-    const subscriber = publisher.duplicate();
-    for (const client of [publisher, subscriber]) client.on("error", (error) => console.error(error));
-    await Promise.all([publisher.connect(), subscriber.connect()]);
-    io.adapter(createAdapter(publisher, subscriber));
+    const connected = async (client) => client.on("error", (error) => console.error(error)).connect();
+    publisher = await connected(createClient({ url: options.redis }));
+    if (isRecovering) {
+      const { createAdapter } = require("@socket.io/redis-streams-adapter");
+      io.adapter(createAdapter(publisher));
+    } else {
+      const { createAdapter, createShardedAdapter } = require("@socket.io/redis-adapter");
+      const create = options.adapter === "sharded" ? createShardedAdapter : createAdapter;
+      io.adapter(create(publisher, await connected(publisher.duplicate())));
+    }
   }
   if (options.secret) {
     const jwt = require("jsonwebtoken");

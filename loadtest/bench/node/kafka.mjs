@@ -1,10 +1,10 @@
 // From Kafka to rooms as its users write it: kafkajs, socket.io and a Redis adapter in one process.
 //
 //   node kafka.mjs --port PORT --secret SECRET --redis URL [--kafka HOST:PORT --topics TOPIC,TOPIC --group GROUP]
-//                  [--recovery true]
+//                  [--adapter classic|sharded|streams]
 //
-// Without --kafka it is a pod that others feed. With --recovery it has connection state recovery, on the Redis Streams
-// adapter: on the other one, which uses Pub/Sub, there is none.
+// Without --kafka it is a pod that others feed. On the Redis Streams adapter it has connection state recovery: with the
+// other two, which use Pub/Sub, there is none.
 
 import { createServer } from "node:http";
 import { makeServer, options, require } from "./conversation.mjs";

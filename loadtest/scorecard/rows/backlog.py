@@ -9,21 +9,22 @@ from typing import Final
 
 from bench.client import LoadClient
 from bench.measurements import Metric
+from scorecard.busy import Busy, beside
 from scorecard.card import Card
 from scorecard.contenders import Contender
 from scorecard.records import ARRIVING, ORDER_KEY
 
 RATE: Final = Metric("backlog/rate", "Kafka records worked off, one pod", "records/s")
+BESIDE: Final = beside("backlog")
 PER_CORE: Final = Metric("backlog/per_core", "one-user messages from Kafka", "deliveries/core-s")
 
 
 async def run(card: Card) -> None:
     """Measure how fast a backlog is worked off."""
-    for _ in card.repetitions():
-        for contender in card.contenders:
-            card.say(f"a backlog in Kafka: {contender.kind}")
-            with card.survives(f"a backlog in Kafka, {contender.kind}"):
-                await _measure(card, contender)
+    for contender in card.turns("backlog"):
+        card.say(f"a backlog in Kafka: {contender.kind}")
+        with card.survives(f"a backlog in Kafka, {contender.kind}"):
+            await _measure(card, contender)
 
 
 async def _measure(card: Card, contender: Contender) -> None:
@@ -38,10 +39,12 @@ async def _measure(card: Card, contender: Contender) -> None:
         pod.pause()
         await deployed.records.orders(records)
         await client.arm("all", ORDER_KEY, strict=False)
-        before = pod.cpu_seconds()
+        before, rest = pod.cpu_seconds(), Busy(card.cores.rest)
         pod.resume()
         report = await client.wait("all", ARRIVING * records)
+        others = rest.percent()
         report.check(ARRIVING * records, sockets)
         spent = pod.cpu_seconds() - before
     card.record(RATE, contender.kind, records / report.seconds)
+    card.record(BESIDE, contender.kind, others)
     card.record(PER_CORE, contender.kind, report.frames / spent)

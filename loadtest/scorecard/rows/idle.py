@@ -13,10 +13,12 @@ from redis.asyncio import Redis
 from bench.client import LoadClient
 from bench.measurements import Metric
 from observe.processes import BYTES_PER_KB
+from scorecard.busy import Busy, beside
 from scorecard.card import Card, Deployed
 from scorecard.contenders import Contender
 
 HANDSHAKES: Final = Metric("idle/handshakes", "handshakes, one pod on one core", "connections/s")
+HANDSHAKES_BESIDE: Final = beside("idle")
 HANDSHAKE_CPU: Final = Metric("idle/cpu", "a handshake, the pod's CPU", "us", more_is_better=False)
 CONNECTIONS: Final = Metric("idle/per_gib", "idle connections for a GiB of the pod", "connections/GiB")
 IN_REDIS: Final = Metric("idle/redis", "what Redis holds of each of them", "KB", more_is_better=False)
@@ -26,8 +28,8 @@ WARM_UP_SOCKETS: Final = 500
 
 
 async def run(card: Card) -> None:
-    """Measure handshakes and memory, once: memory hardly spreads."""
-    for contender in card.contenders:
+    """Measure handshakes and memory."""
+    for contender in card.turns("idle"):
         card.say(f"idle connections: {contender.kind}")
         with card.survives(f"idle connections, {contender.kind}"):
             await _measure(card, contender)
@@ -44,14 +46,15 @@ async def _measure(card: Card, contender: Contender) -> None:
         await deployed.connect(client, "all", warm, contender.follow_orders, pod)
         await asyncio.sleep(card.plan.quiet_seconds)
         resident, in_redis = pod.resident_bytes(), await _redis_bytes(deployed)
-        before = pod.cpu_seconds()
+        before, rest = pod.cpu_seconds(), Busy(card.cores.rest)
         seconds = await client.connect("all", sockets - warm)
-        spent = pod.cpu_seconds() - before
+        others, spent = rest.percent(), pod.cpu_seconds() - before
         await asyncio.sleep(card.plan.quiet_seconds)
         more = sockets - warm
         grown = pod.resident_bytes() - resident
         grown_in_redis = await _redis_bytes(deployed) - in_redis
     card.record(HANDSHAKES, contender.kind, more / seconds)
+    card.record(HANDSHAKES_BESIDE, contender.kind, others)
     card.record(HANDSHAKE_CPU, contender.kind, spent / more * 1e6)
     card.record(CONNECTIONS, contender.kind, BYTES_PER_GIB / (grown / more))
     # Of those who keep nothing there, what is left is that of Redis's own buffers, more or less.

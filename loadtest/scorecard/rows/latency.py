@@ -9,24 +9,23 @@ from typing import Final
 
 from bench.client import LoadClient, LoadFailed
 from bench.measurements import Metric
+from scorecard.busy import Busy, beside
 from scorecard.card import Card
 from scorecard.contenders import Contender
 from scorecard.records import ARRIVING, ORDER_KEY
 
 P50: Final = Metric("latency/p50", "Kafka record to socket, p50", "ms", more_is_better=False)
 P99: Final = Metric("latency/p99", "Kafka record to socket, p99", "ms", more_is_better=False)
+BESIDE: Final = beside("latency")
 CPU: Final = Metric("latency/cpu", "at that load, both pods' CPU", "us/record", more_is_better=False)
-# The second pod's coming takes partitions from the first, which some hear of by a heartbeat, seconds later.
-WARM_UP_SECONDS: Final = 8.0
 
 
 async def run(card: Card) -> None:
     """Measure latency, and what it costs."""
-    for _ in card.repetitions():
-        for contender in card.contenders:
-            card.say(f"latency from Kafka: {contender.kind}")
-            with card.survives(f"latency from Kafka, {contender.kind}"):
-                await _measure(card, contender)
+    for contender in card.turns("latency"):
+        card.say(f"latency from Kafka: {contender.kind}")
+        with card.survives(f"latency from Kafka, {contender.kind}"):
+            await _measure(card, contender)
 
 
 async def _measure(card: Card, contender: Contender) -> None:
@@ -36,15 +35,18 @@ async def _measure(card: Card, contender: Contender) -> None:
         LoadClient(card.directory / "client") as client,
     ):
         await deployed.connect(client, "all", plan.latency_sockets, contender.follow_orders, *deployed.pods)
-        for seconds in (WARM_UP_SECONDS, plan.latency_seconds):
+        for seconds in (plan.latency_warm_up_seconds, plan.latency_seconds):
             await client.arm("all", ORDER_KEY, strict=False)
+            rest = Busy(card.cores.rest)
             before, written = deployed.cpu_seconds(), deployed.records.written
             await deployed.records.orders_at(plan.latency_per_second, seconds)
             records = deployed.records.written - written
             report = await client.wait("all", ARRIVING * records)
+            others = rest.percent()
             if report.frames != ARRIVING * records:
                 raise LoadFailed(f"{report.frames} of {ARRIVING * records} messages came")
             spent = deployed.cpu_seconds() - before
     card.record(P50, contender.kind, report.latency.p50 / 1e3)
     card.record(P99, contender.kind, report.latency.p99 / 1e3)
+    card.record(BESIDE, contender.kind, others)
     card.record(CPU, contender.kind, spent / records * 1e6)

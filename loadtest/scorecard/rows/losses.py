@@ -8,6 +8,7 @@ published, for a user's orders are in one partition. What has not come by then i
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -18,12 +19,11 @@ from parts.waiting import eventually
 from scorecard.card import Card, Deployed
 from scorecard.clients import Client
 from scorecard.contenders import Contender
+from scorecard.lines import row_of
 
 AWAY_SECONDS: Final = 2.0
 # How long a connection lasts between two drops.
 CONNECTED_SECONDS: Final = (2.0, 4.0)
-# Between two pods that are restarted, and before the first.
-PAUSE_SECONDS: Final = 3.0
 CONNECT_SECONDS: Final = 60.0
 MARK_EVERY_SECONDS: Final = 2.0
 MARKS_MAX: Final = 30
@@ -63,7 +63,7 @@ async def run_kill(card: Card) -> None:
 
 
 async def _run(card: Card, row: Sequence[Metric], trouble: Trouble) -> None:
-    for contender in card.contenders:
+    for contender in card.turns(row_of(row[0])):
         card.say(f"{_title(row)}: {contender.kind}")
         with card.survives(f"{_title(row)}, {contender.kind}"):
             async with _crowd(card, contender) as (deployed, clients):
@@ -137,10 +137,10 @@ async def _restart_all(card: Card, deployed: Deployed, _: Sequence[Client]) -> N
     """Take at least so long, whoever is quicker: the share that is lost is of the events of the same time."""
     began = time.monotonic()
     for pod in deployed.pods:
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(card.plan.pause_seconds)
         await pod.stop()
         await pod.start()
-    await asyncio.sleep(max(PAUSE_SECONDS, began + card.plan.restart_seconds - time.monotonic()))
+    await asyncio.sleep(max(card.plan.pause_seconds, began + card.plan.restart_seconds - time.monotonic()))
 
 
 async def _kill_one(card: Card, deployed: Deployed, _: Sequence[Client]) -> None:
@@ -150,7 +150,7 @@ async def _kill_one(card: Card, deployed: Deployed, _: Sequence[Client]) -> None
     pod = deployed.pods[0]
     await pod.kill()
     await pod.start()
-    await asyncio.sleep(max(PAUSE_SECONDS, began + card.plan.restart_seconds - time.monotonic()))
+    await asyncio.sleep(max(card.plan.pause_seconds, began + card.plan.restart_seconds - time.monotonic()))
 
 
 async def _settle(deployed: Deployed, clients: Sequence[Client]) -> list[int]:
@@ -184,9 +184,8 @@ def _record(
     counted = [count(client.heard, most) for client, most in zip(clients, owed, strict=True)]
     delivered, repeated, disordered = (sum(column) for column in zip(*counted, strict=True))
     came_back = sum(client.connections - 1 for client in clients)
-    card.counted.append(
-        f"{_title(row)}, {contender.title}: {delivered:,} of {sum(owed):,} events were delivered to {len(clients):,}"
-        f" clients, which came back {came_back:,} times."
+    card.counted.setdefault(f"{_title(row)}, {contender.title}", Counter()).update(
+        {"delivered": delivered, "owed": sum(owed), "times back": came_back, "repetitions": 1}
     )
     for metric, value in zip(row, (100 * delivered / sum(owed), repeated, disordered), strict=True):
         card.record(metric, contender.kind, value)

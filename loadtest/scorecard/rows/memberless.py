@@ -17,14 +17,13 @@ from scorecard.records import ARRIVING, MESSAGES, ORDER_KEY
 CPU: Final = Metric("memberless/cpu", "a pod without members, CPU", "us/message", more_is_better=False)
 IDLE: Final = Metric("memberless/idle", "a pod that does nothing, CPU", "% of a core", more_is_better=False)
 MEMBERS: Final = 100
-IDLE_SECONDS: Final = 5.0
 # What the pod has heard of later than the members.
 BEHIND_SECONDS: Final = 1.0
 
 
 async def run(card: Card) -> None:
     """Measure the pod that is not concerned."""
-    for contender in card.contenders:
+    for contender in card.turns("memberless"):
         card.say(f"a pod without members: {contender.kind}")
         with card.survives(f"a pod without members, {contender.kind}"):
             await _measure(card, contender)
@@ -46,8 +45,8 @@ async def _measure(card: Card, contender: Contender) -> None:
         )
         await deployed.reads(client, "all", ARRIVING)
         before = concerned_with_nothing.cpu_seconds()
-        await asyncio.sleep(IDLE_SECONDS)
-        idle = (concerned_with_nothing.cpu_seconds() - before) / IDLE_SECONDS
+        await asyncio.sleep(card.plan.nothing_seconds)
+        idle = (concerned_with_nothing.cpu_seconds() - before) / card.plan.nothing_seconds
 
         reader.pause()
         await deployed.records.orders(records)
