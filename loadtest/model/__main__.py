@@ -40,17 +40,23 @@ def main(
         load = Load.of(sockets, MIXES[mix], events_per_second or None)
         _print(console, load, constants, Budget(sockets_a_pod=sockets_a_pod))
         return
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
+    from model.plots import draw_all  # noqa: PLC0415 - matplotlib is heavy, and a projection needs none
+
+    before, after = _around(page)
     page.write_text(before + generated(constants, sources) + after)
-    try:
-        from model.plots import draw_all  # noqa: PLC0415 - matplotlib is heavy, and a projection needs none
-    except ModuleNotFoundError:
-        console.print("Written without pictures: matplotlib is absent.")
-        return
     images.mkdir(parents=True, exist_ok=True)
     draw_all(images, constants, sources)
     console.print(f"Written: {page}, {images}/scale-*.png", highlight=False)
+
+
+def _around(page: Path) -> tuple[str, str]:
+    """What stands before and after the generated part. Exits where it is not certain which part that is."""
+    written = page.read_text() if page.is_file() else ""
+    before, begin, rest = written.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end) or written.count(BEGIN) + written.count(END) != 2:
+        raise SystemExit(f"{page}: nothing is written, it has to have each of these lines once:\n{BEGIN}\n{END}")
+    return before, after
 
 
 def _print(console: Console, load: Load, constants: Constants, budget: Budget) -> None:

@@ -3,18 +3,28 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
+
+from annotated_types import Le
 
 from model import costs
 from model.constants import Constants
 from model.fit import US_PER_SECOND
+from realtime.resumption.redis import ROUNDS_PER_LIFETIME
+from realtime.settings.clients import SocketSettings
+from realtime.settings.recovery import RecoverySettings
+from realtime.settings.redis import RedisSettings
+from realtime.settings.sections import StatsSettings
 
-PING_SECONDS: Final = 25.0
+# Settings are as they are where nobody sets them.
+PING_SECONDS: Final = SocketSettings().ping_interval_seconds
 # A ping that is written and a pong that is read, each taken for as dear as a delivery.
 DELIVERIES_A_PING: Final = 2
-KEPT_AGAIN_SECONDS: Final = 200.0  # recovery.session_seconds / 3
-REPORT_SECONDS: Final = 5.0  # stats.interval_seconds
-SHARDS_MAX: Final = 64  # redis.shards
+KEPT_AGAIN_SECONDS: Final = RecoverySettings().session_seconds / ROUNDS_PER_LIFETIME
+REPORT_SECONDS: Final = StatsSettings().interval_seconds
+PRIMARIES_MAX: Final = next(
+    cast("int", bound.le) for bound in RedisSettings.model_fields["shards"].metadata if isinstance(bound, Le)
+)
 ROOMS_A_USER: Final = 2
 # Of an order's three messages, one goes into the admins' room, which is on one shard.
 ADMINS_SHARE: Final = 1 / 3
@@ -156,7 +166,7 @@ class Projection:
     @property
     def is_possible(self) -> bool:
         """Whether there may be so many primaries, and none has to do more than a core can."""
-        return self.redis_primaries <= SHARDS_MAX and self.redis.fixed < 1
+        return self.redis_primaries <= PRIMARIES_MAX and self.redis.fixed < 1
 
     @property
     def redis_busiest_cores(self) -> float:

@@ -120,7 +120,7 @@ def _check(sockets: int) -> None:
     needed, allowed = sockets + OTHER_DESCRIPTORS, machine.raise_descriptor_limit()
     if allowed < needed:
         raise SystemExit(
-            f"{sockets:,} sockets need {needed:,} file descriptors, {allowed:,} are allowed: ulimit -n {needed}"
+            f"{sockets:,} sockets need {needed:,} file descriptors, {allowed:,} are allowed: ulimit -Hn {needed}"
         )
 
 

@@ -13,6 +13,7 @@ from scale import figures
 from scale.copies import Copies
 from scale.figures import ADMINS, BURST, IDLE, ORDERS, STOCK, Spread
 from scale.outcome import BURST_TIMES, Rebalance, Step
+from scale.plots import draw_all
 from tool.kept import Header
 
 Values = Sequence[str]
@@ -148,7 +149,7 @@ def write_results(results: Path, header: ScaleHeader, steps: Sequence[Step], cop
     where = header.own_directory(results, "scale")
     told = header.as_json() | {"steps": [asdict(step) for step in steps], "copies": [asdict(one) for one in copies]}
     (where / "results.json").write_text(json.dumps(told, indent=2) + "\n")
-    (where / "results.md").write_text(as_markdown(header, steps, copies, _draw(where, steps)))
+    (where / "results.md").write_text(as_markdown(header, steps, copies, draw_all(where, steps)))
     return where
 
 
@@ -182,11 +183,3 @@ def as_markdown(header: ScaleHeader, steps: Sequence[Step], copies: Sequence[Cop
     for plot in plots:
         lines += ["", f"![{plot.removesuffix('.png')}]({plot})"]
     return "\n".join(lines) + "\n"
-
-
-def _draw(where: Path, steps: Sequence[Step]) -> list[str]:
-    try:
-        from scale.plots import draw_all  # noqa: PLC0415 - matplotlib is heavy, and the run is worth more than its plots
-    except ModuleNotFoundError:
-        return []
-    return draw_all(where, steps)

@@ -79,3 +79,24 @@ def test_the_page_can_be_written_anew(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert page.read_text() == f"before\n{generated(CONSTANTS, SOURCES)}\nafter\n"
     assert (tmp_path / "scale-check.png").exists()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "nothing of it",
+        f"{BEGIN}\nno end",
+        f"{END}\n{BEGIN}",
+        f"{BEGIN}\n{END}\n{BEGIN}\n{END}",
+        f"{BEGIN}\n{END} {END}",
+    ],
+)
+def test_a_page_without_a_place_for_it_is_left_as_it_is(tmp_path: Path, written: str) -> None:
+    page = tmp_path / "mine.md"
+    page.write_text(written)
+
+    done = model("--page", str(page), "--images", str(tmp_path))
+
+    assert done.returncode == 1
+    assert "nothing is written" in done.stderr
+    assert page.read_text() == written

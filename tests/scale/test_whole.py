@@ -48,7 +48,7 @@ async def test_two_pods_lose_nothing_and_one_without_sockets_hears_nothing(tmp_p
     [
         (("--pods", "two"), "--pods: numbers by commas"),
         (("--pods", "4,2"), "--pods: growing numbers"),
-        (("--users", "10000000"), "ulimit -n"),
+        (("--users", "10000000"), "ulimit -Hn"),
     ],
 )
 def test_what_cannot_work_is_told_at_once(options: tuple[str, ...], said: str) -> None:
