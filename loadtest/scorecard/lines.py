@@ -15,8 +15,8 @@ COUNTED: Final = frozenset({SHARE, EVENTS})
 ENOUGH_REPETITIONS: Final = 3
 SAME: Final = 0.10
 WEAK_NOTE: Final = (
-    f"*weak*: fewer than {ENOUGH_REPETITIONS} repetitions; of what is timed, all that is within {SAME:.0%} of the"
-    " best is bold then."
+    f"*weak*: fewer than {ENOUGH_REPETITIONS} repetitions; then all that is timed and within {SAME * 100:.0f} % of the best"
+    " is bold."
 )
 # How busy everything but the pod was: the load client, Kafka and Redis share a core. Nobody is better at that.
 OTHER_CORE: Final = "% of the other core"

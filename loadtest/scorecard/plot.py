@@ -75,8 +75,5 @@ def _draw_panel(panel: Axes, line: Line, contenders: Sequence[Contender]) -> Non
     panel.grid(visible=False)
     panel.tick_params(axis="y", length=0)
     better = "more" if line.metric.more_is_better else "less"
-    panel.set_title(
-        f"{line.metric.title} ({line.metric.unit}), n={line.repetitions}\n{better} is better",
-        fontsize="medium",
-        loc="left",
-    )
+    told = f"{line.metric.title} ({line.metric.unit})\n{better} is better; n={line.repetitions}"
+    panel.set_title(told, fontsize="medium", loc="left")

@@ -41,6 +41,6 @@ def test_a_row_is_measured_kept_and_drawn(tmp_path: Path) -> None:
 def test_what_is_unknown_is_refused_by_name(option: str, known: str) -> None:
     refused = scorecard(option, "nonsense")
 
-    assert refused.returncode == 1
-    assert "Unknown: nonsense" in refused.stderr
+    assert refused.returncode == 2
+    assert "unknown: nonsense" in refused.stderr
     assert known in refused.stderr
