@@ -11,12 +11,12 @@ SHARE: Final = "%"
 EVENTS: Final = "events"
 # What is counted is exact; all else is timed.
 COUNTED: Final = frozenset({SHARE, EVENTS})
-# Of fewer repetitions the spread says little: the row is weak, and what differs by no more than this share is the same.
+# Of fewer repetitions the spread says little: the row is weak, and what differs by no more than this is the same.
 ENOUGH_REPETITIONS: Final = 3
-SAME: Final = 0.10
+SAME_PERCENT: Final = 10
 WEAK_NOTE: Final = (
-    f"*weak*: fewer than {ENOUGH_REPETITIONS} repetitions; then all that is timed and within {SAME * 100:.0f} % of the best"
-    " is bold."
+    f"*weak*: fewer than {ENOUGH_REPETITIONS} repetitions; then all that is timed and within {SAME_PERCENT} % of the"
+    " best is bold."
 )
 # How busy everything but the pod was: the load client, Kafka and Redis share a core. Nobody is better at that.
 OTHER_CORE: Final = "% of the other core"
@@ -102,7 +102,7 @@ def best_of(metric: Metric, summaries: Sequence[Summary | None]) -> set[int]:
 
     def is_as_good(summary: Summary) -> bool:
         has_spread = min(summary.repetitions, best.repetitions) >= ENOUGH_REPETITIONS
-        allowed = 0.0 if has_spread or metric.unit in COUNTED else SAME * best.median
+        allowed = 0.0 if has_spread or metric.unit in COUNTED else SAME_PERCENT / 100 * best.median
         return summary.overlaps(best) or abs(summary.median - best.median) <= allowed
 
     return {i for i, summary in there.items() if is_as_good(summary)}

@@ -107,8 +107,8 @@ def _sources(kept: Kept) -> list[str]:
         rows_of[run.name].append(f"`{row}`")
     runs = {run.name: run for run in kept.runs.values()}
     written = [
-        "Medians, and in brackets the spread of `n` repetitions; bold are the best, and all who may be as good. How much",
-        "is measured is as the commit that is named has it.",
+        "Medians, and in brackets the spread of `n` repetitions; bold are the best, and all who may be as good. How",
+        "much is measured is as the commit that is named has it.",
         "",
     ]
     for name, rows in rows_of.items():
