@@ -25,8 +25,8 @@ from parts.redis_server import RedisServer
 from parts.tokens import Issuer
 from parts.topics import Topics
 from parts.waiting import eventually
-from rolling_restart.shopper import Shopper
 from tool import machine
+from tool.socketio import SocketIoClient
 
 PARTITIONS: Final = 12
 EVENTS_PER_SECOND: Final = 300
@@ -84,11 +84,8 @@ async def _run(console: Console, directory: Path, sockets: int, pods: int, limit
 async def _restart_all(console: Console, say: object, cluster: Cluster, sockets: int, limit: int) -> bool:
     assert callable(say)
     shoppers = [
-        Shopper(
-            f"u-{n}",
-            cluster.issuer.token(f"u-{n}", expires_in_seconds=TOKEN_SECONDS),
-            "127.0.0.1",
-            cluster.haproxy.port,
+        SocketIoClient(
+            f"u-{n}", cluster.issuer.token(f"u-{n}", expires_in_seconds=TOKEN_SECONDS), [cluster.haproxy.port]
         )
         for n in range(sockets)
     ]
@@ -177,7 +174,7 @@ async def _watch(pods: Sequence[Pod], turned: Turned) -> None:
 def _tell(
     console: Console,
     pods: int,
-    shoppers: Sequence[Shopper],
+    shoppers: Sequence[SocketIoClient],
     produced: Sequence[int],
     turned: Turned,
     most: int,

@@ -9,9 +9,9 @@ from typing import Any, Final
 from parts.pod import Pod
 from parts.tokens import Issuer
 from parts.waiting import eventually
-from rolling_restart.shopper import Shopper
 from scale.outcome import Judgement
 from scale.producer import Produced
+from tool.socketio import SocketIoClient
 
 ADMINS_A_POD: Final = 2
 COME_AT_ONCE: Final = 50
@@ -26,23 +26,24 @@ FOLLOW_STOCK: Final = '422["subscribe:inventory",{}]'
 NUMBER: Final = {ORDER: "orderId", NOTIFICATION: "orderId", ADMIN: "orderId", STOCK: "stock"}
 
 
-class Listener(Shopper):
+class Listener(SocketIoClient):
     """A websocket at one pod. `heard` are events' numbers by message, in their order, each with when (monotonic)."""
 
     def __init__(self, user: str, token: str, port: int) -> None:
-        super().__init__(user, token, "127.0.0.1", port)
+        super().__init__(user, token, [port])
         self.heard: dict[str, list[tuple[int, float]]] = defaultdict(list)
 
     def follow(self, packet: str) -> None:
         """Ask for a room more; it is heard once `is_listening` is true again."""
         self.is_listening = False
-        self._say(packet)
+        self.say(packet)
 
-    def _hear(self, name: str, about: dict[str, Any], place: str | None = None) -> None:
-        super()._hear(name, about, place)
-        key = NUMBER.get(name)
+    def hear(self, event: str, *arguments: Any) -> None:
+        """Take an event, and note it."""
+        super().hear(event, *arguments)
+        key = NUMBER.get(event)
         if key is not None:
-            self.heard[name].append((int(about[key]), time.monotonic()))
+            self.heard[event].append((int(arguments[0][key]), time.monotonic()))
 
 
 class Crowd:

@@ -9,7 +9,10 @@ from bench.client import CENTRIFUGO as CENTRIFUGO_DIALECT
 from bench.client import SOCKETIO
 from bench.pods import CENTRIFUGO, NODE_RECOVERY, NODE_SHARDED
 from bench.processes import NODE, OURS, STOCK
-from scorecard.clients import CentrifugoClient, Client, SocketIoClient
+from scorecard.centrifugo import CentrifugoClient
+from tool.socketio import SocketIoClient
+
+Client = SocketIoClient | CentrifugoClient
 
 
 @dataclass(frozen=True)

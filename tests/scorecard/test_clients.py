@@ -12,7 +12,8 @@ import pytest
 from bench.client import CENTRIFUGO, LoadClient, LoadFailed
 from bench.programs import Unavailable, c_program
 from parts.waiting import eventually
-from scorecard.clients import CentrifugoClient, SocketIoClient
+from scorecard.centrifugo import CentrifugoClient
+from tool.socketio import SocketIoClient
 
 Hear = Callable[[str], list[str]]
 
@@ -100,19 +101,20 @@ async def test_a_socketio_client_recovers_by_pid_and_offset() -> None:
         return ['430[{"ok":true}]'] if said.startswith("420") else []
 
     async with serving(['0{"sid":"e"}'], answer) as server:
-        client = SocketIoClient(7, "token", [server.port])
+        client = SocketIoClient("user-7", "token", [server.port])
         client.come()
         await eventually(lambda: client.is_listening, 5, "it listens")
         server.say(_order(1, "a"))
-        await eventually(lambda: client.heard == [1], 5, "it hears the first")
+        await eventually(lambda: client.numbers == [1], 5, "it hears the first")
         client.cut()
         await eventually(lambda: not client.is_listening, 5, "it is gone")
         client.come()
-        await eventually(lambda: client.heard == [1, 2], 5, "it is told what it missed")
+        await eventually(lambda: client.numbers == [1, 2], 5, "it is told what it missed")
         client.leave()
         await eventually(lambda: not client.is_listening, 5, "it has left")
 
     assert client.connections == 2
+    assert client.recoveries == 1
     assert sum(said.startswith("420") for said in server.heard) == 1, "who is recovered need not subscribe"
 
 
@@ -127,15 +129,15 @@ async def test_a_centrifugo_client_recovers_each_channel_from_its_position() -> 
         return []
 
     async with serving([], answer) as server:
-        client = CentrifugoClient(7, "token", [server.port])
+        client = CentrifugoClient("user-7", "token", [server.port])
         client.come()
         await eventually(lambda: client.is_listening, 5, "it listens")
         server.say(_publication(1, 8))
-        await eventually(lambda: client.heard == [1], 5, "it hears the first")
+        await eventually(lambda: client.numbers == [1], 5, "it hears the first")
         client.cut()
         await eventually(lambda: not client.is_listening, 5, "it is gone")
         client.come()
-        await eventually(lambda: client.heard == [1, 2], 5, "it is told what it missed")
+        await eventually(lambda: client.numbers == [1, 2], 5, "it is told what it missed")
         client.leave()
         await eventually(lambda: not client.is_listening, 5, "it has left")
 

@@ -17,8 +17,7 @@ from bench.client import LoadFailed
 from bench.measurements import Metric
 from parts.waiting import eventually
 from scorecard.card import Card, Deployed
-from scorecard.clients import Client
-from scorecard.contenders import Contender
+from scorecard.contenders import Client, Contender
 from scorecard.lines import row_of
 
 AWAY_SECONDS: Final = 2.0
@@ -101,7 +100,7 @@ async def _crowd(card: Card, contender: Contender) -> AsyncIterator[tuple[Deploy
     both_cores = (card.cores.server, card.cores.rest)
     async with card.deployed(contender, users, cores=both_cores) as deployed:
         ports = [pod.port for pod in deployed.pods]
-        clients = [contender.client(number, token, ports) for number, token in enumerate(tokens)]
+        clients = [contender.client(f"user-{number}", token, ports, number) for number, token in enumerate(tokens)]
         try:
             for number, client in enumerate(clients):
                 client.come()
@@ -160,7 +159,7 @@ async def _settle(deployed: Deployed, clients: Sequence[Client]) -> list[int]:
     await _all_listen(clients)
 
     def deaf() -> int:
-        return sum(max(client.heard, default=0) <= most for client, most in zip(clients, owed, strict=True))
+        return sum(max(client.numbers, default=0) <= most for client, most in zip(clients, owed, strict=True))
 
     for _ in range(MARKS_MAX):
         for user in records.users:
@@ -181,7 +180,7 @@ async def _all_listen(clients: Sequence[Client]) -> None:
 def _record(
     card: Card, row: Sequence[Metric], contender: Contender, clients: Sequence[Client], owed: Sequence[int]
 ) -> None:
-    counted = [count(client.heard, most) for client, most in zip(clients, owed, strict=True)]
+    counted = [count(client.numbers, most) for client, most in zip(clients, owed, strict=True)]
     delivered, repeated, disordered = (sum(column) for column in zip(*counted, strict=True))
     came_back = sum(client.connections - 1 for client in clients)
     card.counted.setdefault(f"{_title(row)}, {contender.title}", Counter()).update(
