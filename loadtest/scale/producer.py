@@ -12,10 +12,10 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 
 from parts.topics import Topics
+from tool.producer import paced
 
 ORDERS: Final = "order.updated"
 STOCK: Final = "inventory.updated"
-TICK_SECONDS: Final = 0.005
 # What an order tells beside its number: about as much as a shop's does.
 ORDER: Final = {
     "status": "shipped",
@@ -55,15 +55,9 @@ class Producer:
     async def producing(self, topic: str, events_per_second: float) -> AsyncIterator[Produced]:
         """Produce until the block ends, and until Kafka has acknowledged all."""
         produced = Produced()
-        task = asyncio.create_task(self._produce(topic, events_per_second, produced))
-        try:
+        async with paced(lambda: self._write(topic, produced), events_per_second):
             yield produced
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-            await self._kafka.flush()
-        if not task.cancelled():
-            await task
+        await self._kafka.flush()
 
     async def produce_for(self, seconds: float, topic: str, events_per_second: float) -> Produced:
         """Produce for so long."""
@@ -71,25 +65,17 @@ class Producer:
             await asyncio.sleep(seconds)
         return produced
 
-    async def _produce(self, topic: str, events_per_second: float, produced: Produced) -> None:
-        began, count = time.monotonic(), 0
-        while True:
-            while count < (time.monotonic() - began) * events_per_second:
-                self._number += 1
-                count += 1
-                produced.sent_at[self._number] = time.monotonic()
-                await self._send(topic, self._number, produced)
-            await asyncio.sleep(TICK_SECONDS)
-
-    async def _send(self, topic: str, number: int, produced: Produced) -> None:
+    async def _write(self, topic: str, produced: Produced) -> None:
+        self._number += 1
+        number, user = self._number, self._number % self._users
         if topic == ORDERS:
-            user = number % self._users
-            produced.by_user[user].append(number)
-            value = ORDER | {"orderId": str(number), "buyerId": f"u-{user}"}
+            # By hand: keys would fall on some partitions more often than on others.
+            value, partition = ORDER | {"orderId": str(number), "buyerId": f"u-{user}"}, user % self._partitions
         else:
-            value = PRODUCT | {"productId": f"p-{number}", "stock": number}
-        # By hand: keys would fall on some partitions more often than on others.
-        partition = number % self._users % self._partitions if topic == ORDERS else 0
-        produced.partition[number] = partition
-        encoded = json.dumps(value, separators=(",", ":")).encode()
+            value, partition = PRODUCT | {"productId": f"p-{number}", "stock": number}, 0
+        encoded, sent_at = json.dumps(value, separators=(",", ":")).encode(), time.monotonic()
         await self._kafka.send(self._topics.name(topic), encoded, partition=partition)
+        # Never before: what was not handed over is owed to nobody.
+        produced.sent_at[number], produced.partition[number] = sent_at, partition
+        if topic == ORDERS:
+            produced.by_user[user].append(number)

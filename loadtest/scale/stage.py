@@ -21,9 +21,11 @@ from parts.topics import DEAD_LETTERS, EVENT_TOPICS, Topics
 from realtime.redis.keys import Keys
 from scale import crowd, producer
 from scale.crowd import Crowd, judge
-from scale.outcome import BURST_TIMES, Memberless, Phase, Rebalance, Step, Work, percentile, rebalance
+from scale.outcome import BURST_TIMES, Memberless, Phase, Rebalance, Step, Work, rebalance
 from scale.producer import Produced, Producer
 from scale.readings import Reader, pod_counts
+from tool.errors import Failed
+from tool.quantities import percentile
 
 # Of the topic of orders; the five others have one each, so that the group shares out orders nearly evenly.
 PARTITIONS_A_POD: Final = 8
@@ -35,7 +37,7 @@ OF_ORDERS: Final = (crowd.ORDER, crowd.NOTIFICATION)
 Say = Callable[[str], None]
 
 
-class PodEnded(Exception):
+class PodEnded(Failed):
     """A pod has ended that nobody told to: what was measured is worth nothing."""
 
 
@@ -63,16 +65,14 @@ class Parts:
 class Stage:
     """The pods of one step, one pod more that is not started yet, and those who talk to them."""
 
-    def __init__(
-        self, parts: Parts, topics: Topics, pods: int, work: Work, kafka: Producer, say: Say, *, is_first: bool
-    ) -> None:
-        self.step = Step(pods, pods * PARTITIONS_A_POD, pods * crowd.ADMINS_A_POD, work)
-        *self.pods, self.newcomer = (_pod(parts, topics, number) for number in range(pods + 1))
+    def __init__(self, parts: Parts, topics: Topics, step: Step, kafka: Producer, say: Say, *, bursts: bool) -> None:
+        self.step = step
+        *self.pods, self.newcomer = (_pod(parts, topics, number) for number in range(step.pods + 1))
         self._say = say
-        self._is_first = is_first
+        self._bursts = bursts
         self._keys = Keys(topics.prefix)
         self._kafka = kafka
-        self._crowd = Crowd(self.pods, work.users, parts.issuer)
+        self._crowd = Crowd(self.pods, step.work.users, parts.issuer)
         self._redis = Redis.from_url(parts.redis.url)
         self._parts = parts
 
@@ -86,6 +86,7 @@ class Stage:
         """End all that was started."""
         self._crowd.leave()
         await asyncio.gather(*(pod.kill() for pod in (*self.pods, self.newcomer)))
+        await self._redis.flushall()  # what expires meanwhile would be another step's cost
         await self._redis.aclose()
 
     async def run(self) -> Step:
@@ -97,7 +98,7 @@ class Stage:
         await self._settle()
         orders = producer.ORDERS, work.events_per_second * step.pods
         await self._phase("orders", work.seconds, *orders, hears=OF_ORDERS)
-        if self._is_first:
+        if self._bursts:
             topic, events_per_second = orders
             await self._phase("burst", work.seconds / 2, topic, BURST_TIMES * events_per_second, hears=OF_ORDERS)
         await self._one_comes_and_goes(*orders)
@@ -130,7 +131,7 @@ class Stage:
             await asyncio.sleep(seconds)
         reading = await reader.end(before)
         judge(self.step.judgement, self._crowd, hears, produced)
-        waits = sorted((heard - sent) * 1_000 for sent, heard in self._crowd.waits(hears, produced))
+        waits = [(heard - sent) * 1_000 for sent, heard in self._crowd.waits(hears, produced)]
         events, p50, p99 = len(produced.sent_at), percentile(waits, 0.5), percentile(waits, 0.99)
         self.step.phases[name] = Phase(events, len(waits), p50, p99, reading)
 
@@ -187,17 +188,16 @@ def _pod(parts: Parts, topics: Topics, number: int) -> Pod:
     return Pod(name, parts.directory / f"{topics.prefix}-{name}", settings)
 
 
-async def run_step(parts: Parts, pods: int, work: Work, say: Say, *, is_first: bool) -> Step:
+async def run_step(parts: Parts, pods: int, repetition: int, work: Work, say: Say, *, bursts: bool) -> Step:
     """Measure one number of pods, over topics, keys and a group of its own. What was started is ended."""
-    topics = Topics(parts.kafka, f"scale{pods}")
-    partitions = pods * PARTITIONS_A_POD
+    topics = Topics(parts.kafka, f"scale{pods}x{repetition}")
+    step = Step(pods, pods * PARTITIONS_A_POD, pods * crowd.ADMINS_A_POD, work, repetition)
     say("topics and pods begin")
-    await topics.create(producer.ORDERS, partitions=partitions)
+    await topics.create(producer.ORDERS, partitions=step.partitions)
     await topics.create(*(set(EVENT_TOPICS) - {producer.ORDERS}), DEAD_LETTERS, partitions=1)
     async with topics.producer() as kafka:
-        stage = Stage(
-            parts, topics, pods, work, Producer(topics, kafka, work.users * pods, partitions), say, is_first=is_first
-        )
+        events = Producer(topics, kafka, work.users * pods, step.partitions)
+        stage = Stage(parts, topics, step, events, say, bursts=bursts)
         try:
             await stage.start()
             return await stage.run()

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,12 +11,12 @@ import pytest
 
 from parts.pod import Pod
 from scale import figures
-from scale.copies import Copies
 from scale.crowd import Crowd, Listener, judge
-from scale.outcome import Judgement, Memberless, Phase, Step, Work, percentile, rebalance
+from scale.outcome import Copies, Judgement, Memberless, Phase, Step, Work, read, rebalance
 from scale.producer import Produced
+from scale.quiet import disturbances
 from scale.readings import PodCounts, Reading, RedisCounts, Spent
-from scale.report import ScaleHeader, complaints, rows, write_results
+from scale.report import Row, ScaleHeader, complaints, table, write_results
 from scale.stage import PodEnded, raise_if_ended
 
 WORK = Work(users=10, events_per_second=5, stock_events_per_second=1, seconds=10)
@@ -31,8 +32,8 @@ def reading(seconds: float, cores: Sequence[float], deliveries: int = 0, redis: 
     )
 
 
-def step(pods: int, cores: float, redis: float = 0.02) -> Step:
-    one = Step(pods, 8 * pods, 2 * pods, WORK)
+def step(pods: int, cores: float, redis: float = 0.02, repetition: int = 0) -> Step:
+    one = Step(pods, 8 * pods, 2 * pods, WORK, repetition)
     events = 50 * pods
     one.phases = {
         "idle": Phase(0, 0, None, None, reading(5, [0.01] * pods, redis=0.01)),
@@ -45,19 +46,57 @@ def step(pods: int, cores: float, redis: float = 0.02) -> Step:
     return one
 
 
+def rows(*steps: Step) -> dict[str, Row]:
+    return {one.label: one for one in table(steps, cores=2) if isinstance(one, Row)}
+
+
 def test_an_event_costs_what_is_spent_above_idling() -> None:
-    # 0.1 - 0.01 cores for ten seconds, and 50 events.
-    assert figures.pods_us_an_event(step(1, 0.1)) == pytest.approx(0.09 * 10 / 50 * 1e6)
-    assert figures.pod_us_an_event(step(4, 0.1)).mean == pytest.approx(0.09 * 10 / 50 * 1e6)
-    assert figures.pod_us_a_delivery(step(4, 0.1), "orders") == pytest.approx(0.09 * 10 / 100 * 1e6)
-    assert figures.redis_us_an_event(step(2, 0.1), "orders") == pytest.approx(0.01 * 10 / 100 * 1e6)
+    # 0.1 - 0.01 cores for ten seconds, and 50 events of each pod.
+    assert figures.us_an_event(step(1, 0.1), "orders", figures.of_pods) == pytest.approx(0.09 * 10 / 50 * 1e6)
+    assert figures.us_an_event(step(4, 0.1), "orders", figures.of_pods) == pytest.approx(0.09 * 10 / 50 * 1e6)
+    assert figures.us_a_delivery(step(4, 0.1), "orders") == pytest.approx(0.09 * 10 / 100 * 1e6)
+    assert figures.us_an_event(step(2, 0.1), "orders", figures.of_redis) == pytest.approx(0.01 * 10 / 100 * 1e6)
 
 
 def test_twice_the_pods_with_the_same_cost_each_have_grown_by_nothing() -> None:
-    table = dict(rows([step(1, 0.1), step(2, 0.1, redis=0.03)], cores=2))
+    found = rows(step(1, 0.1), step(2, 0.1, redis=0.03))
 
-    assert table["orders: us a delivery"][-1] == "1.00 x"
-    assert table["idle: commands a second"] == ["10", "10", ""]
+    assert found["orders: us a delivery"].grew == "1.00 x"
+    assert found["idle: commands a second"] == Row("idle: commands a second", ["10", "10"])
+
+
+def test_repetitions_are_a_median_with_its_spread_and_what_grew_within_it_is_noise() -> None:
+    first = [step(1, cores, repetition=n) for n, cores in enumerate((0.1, 0.2, 0.15))]
+    second = [step(2, cores, repetition=n) for n, cores in enumerate((0.18, 0.25, 0.3))]
+
+    found = rows(*(one for both in zip(first, second, strict=True) for one in both))["orders: a pod, % of a core"]
+
+    assert found.cells == ["15.0 [10.0..20.0]", "25.0 [18.0..30.0]"]
+    assert found.grew == "1.67 x, noise"
+
+
+def test_what_was_not_heard_has_no_percentile() -> None:
+    silent = step(1, 0.1)
+    silent.phases["orders"] = replace(silent.phases["orders"], p50_ms=None, p99_ms=None)
+
+    assert rows(silent)["orders: p99, ms"].cells == ["-"]
+
+
+@pytest.mark.parametrize(
+    ("load", "machine_seconds", "said"),
+    [
+        ("1.9", 3.0, []),
+        ("27.0", 3.0, ["at the start the load was 27.0 on 2 cores"]),
+        ("1.9", 9.0, ["what is no part of the run took up to 38% of the machine at 1 pod"]),
+    ],
+)
+def test_a_machine_that_is_busy_with_other_things_is_told(load: str, machine_seconds: float, said: list[str]) -> None:
+    one = step(1, 0.1)
+    for name, phase in one.phases.items():
+        spent = replace(phase.reading.spent, machine=phase.reading.seconds / 10 * machine_seconds)
+        one.phases[name] = replace(phase, reading=replace(phase.reading, spent=spent))
+
+    assert disturbances({"load at the start": load}, 2, [one]) == said
 
 
 def test_a_rebalance_lasts_from_the_first_late_event_to_the_last_that_was_heard() -> None:
@@ -75,7 +114,6 @@ def test_a_rebalance_that_nobody_felt_takes_no_time() -> None:
     felt = rebalance([(1.0, 1.01)], began=0.0)
 
     assert (felt.late, felt.over_seconds, felt.pause_seconds) == (0, 0.0, 0.0)
-    assert percentile([], 0.5) is None
 
 
 class SomeCrowd(Crowd):
@@ -103,6 +141,7 @@ def heard(crowd: SomeCrowd, *numbers: int, admin: Sequence[int] = (1, 2, 3)) -> 
         ((1,), Judgement(lost=1)),
         ((1, 3, 3), Judgement(twice=1)),
         ((3, 1), Judgement(misordered=1)),
+        ((1, 3, 1), Judgement(twice=1)),
         ((1, 2, 3), Judgement(misrouted=1)),
     ],
 )
@@ -128,17 +167,21 @@ def test_what_must_not_be_is_told() -> None:
 def test_the_results_have_table_plots_and_all_that_was_read(tmp_path: Path) -> None:
     first = step(1, 0.1)
     first.phases["burst"] = Phase(250, 500, 5.0, 9.0, reading(5, [0.2], 500, 0.05))
-    header = ScaleHeader(datetime(2026, 11, 29, tzinfo=UTC), "abc1234", "make scale", 60.0, {}, {}, cores=2)
+    header = ScaleHeader(
+        datetime(2026, 11, 29, tzinfo=UTC), "abc1234", "make scale", 60.0, {"load at the start": "3.0"}, {}, cores=2
+    )
 
     where = write_results(tmp_path, header, [first, step(2, 0.1)], [Copies(1, 14.0), Copies(64, 250.0)])
 
     page = (where / "results.md").read_text()
     assert "| 10 times the orders: us an event | 3,800 | - |  |" in page
+    assert "**Disturbed:** at the start the load was 3.0 on 2 cores." in page
     assert "14 us to 1, 250 us to 64" in page
     assert all((where / plot).exists() for plot in re.findall(r"\((\w+\.png)\)", page))
     told = json.loads((where / "results.json").read_text())
     assert told["steps"][1]["phases"]["orders"]["reading"]["spent"]["pods"]["pod-1"] == 1.0
     assert told["copies"][1] == {"subscribers": 64, "us_a_message": 250.0}
+    assert read(where / "results.json").steps == [first, step(2, 0.1)]
 
 
 class SomePod(Pod):

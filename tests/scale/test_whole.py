@@ -25,7 +25,7 @@ def scale(*options: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.timeout(240)
 async def test_two_pods_lose_nothing_and_one_without_sockets_hears_nothing(tmp_path: Path) -> None:
-    options = ["--pods", "1,2", "--users", "10", "--events-per-second", "10", "--seconds", "2"]
+    options = ["--pods", "1,2", "--users", "10", "--events-per-second", "10", "--seconds", "2", "--repetitions", "1"]
 
     done = await asyncio.to_thread(scale, *options, "--results", str(tmp_path))
 
@@ -49,11 +49,12 @@ async def test_two_pods_lose_nothing_and_one_without_sockets_hears_nothing(tmp_p
         (("--pods", "two"), "--pods: numbers by commas"),
         (("--pods", "4,2"), "--pods: growing numbers"),
         (("--users", "10000000"), "ulimit -Hn"),
+        (("--events-per-second", "0.1", "--seconds", "1"), "--seconds 1: half of it"),
     ],
 )
 def test_what_cannot_work_is_told_at_once(options: tuple[str, ...], said: str) -> None:
     done = scale(*options)
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
