@@ -28,8 +28,8 @@ from swarm.timeline import Timeline
 
 PARTITIONS: Final = 12
 FOLLOW_SECONDS: Final = 0.2
-# Beyond its time: Locust begins, everybody leaves, and it counts.
-MORE_SECONDS: Final = 60.0
+# Beyond its time: Locust begins, the last messages come (half a minute at most), everybody leaves, and it counts.
+MORE_SECONDS: Final = 90.0
 CONNECTIONS: Final = re.compile(r"^realtime_connections(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 
 OUTPUT_LINES: Final = 15

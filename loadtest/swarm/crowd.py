@@ -4,13 +4,22 @@ import random
 import uuid
 from argparse import Namespace
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
+from swarm.ledger import Written
 from swarm.tokens import Signer
 
 TRANSPORTS: Final = ("websocket", "polling", "mixed")
 # Of mixed transports.
 POLLING_PART: Final = 0.2
+
+
+class Listener(Protocol):
+    """Somebody who may be owed messages."""
+
+    @property
+    def is_owed(self) -> bool: ...
+    def tell_owed(self) -> None: ...
 
 
 @dataclass
@@ -20,10 +29,15 @@ class Crowd:
     options: Namespace
     signer: Signer
     name: str = ""
-    people: set[str] = field(default_factory=set)  # who have ever followed their orders
+    listeners: set[Listener] = field(default_factory=set)  # all who are there
+    people: set[str] = field(default_factory=set)  # of those: who have ever followed their orders
+    orders: Written = field(default_factory=Written)
+    stock: Written = field(default_factory=Written)
     connected: int = 0  # have a session now
     storms: int = 0  # that have been
     events: float = 1.0  # producers send so many times as much as usual
+    is_over: bool = False  # nothing is written any more
+    is_judged: bool = False  # and whoever lacks something has told it
     _numbers: int = 0
 
     def new_person(self) -> str:
@@ -31,11 +45,9 @@ class Crowd:
         self._numbers += 1
         return f"load-{self.name}-{self._numbers}"
 
-    def begin(self) -> None:
-        """A run begins; nobody is there yet."""
-        self.name = uuid.uuid4().hex[:8]
-        self.people.clear()
-        self.connected, self.storms, self.events, self._numbers = 0, 0, 1.0, 0
+    def anew(self) -> "Crowd":
+        """The crowd of a run that begins: nobody is there yet, and nothing is written."""
+        return Crowd(self.options, self.signer, uuid.uuid4().hex[:8])
 
     def count(self, change: int) -> None:
         """So many more have a session, or so many fewer."""
@@ -46,6 +58,16 @@ class Crowd:
         if self.options.transport == "mixed":
             return "polling" if random.random() < POLLING_PART else "websocket"
         return str(self.options.transport)
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether Kafka has yet to answer for something, or somebody has yet to hear something."""
+        return bool(self.orders.unanswered or self.stock.unanswered) or any(one.is_owed for one in self.listeners)
+
+
+def order_of(person: str) -> str:
+    """The key of the one order that they have."""
+    return f"order-of-{person}"
 
 
 _now: Crowd | None = None

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from locust import LoadTestShape, events
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from swarm import crowd, options, preflight, thresholds
+from swarm import crowd, ending, options, preflight, thresholds
 from swarm.crowd import Crowd
 from swarm.people import AdminDesk, FlakyMobile, InventoryWatcher, Shopper
 from swarm.producer import Producer
@@ -39,6 +40,8 @@ class Here:
     told: Moment | None = None  # to workers, since the run began: what they were told before that they have forgotten
     recorder: Recorder | None = None
     workers: Workers | None = None  # a master's
+    is_ending: bool = False
+    unjudged: Sequence[str] = ()
 
 
 HERE: Final = Here()
@@ -103,6 +106,7 @@ def prepare(environment: Any, runner: Any, **_: object) -> None:
         environment.user_classes.remove(Producer)
     if isinstance(runner, WorkerRunner):
         runner.register_message("swarm", lambda msg, **_: _take(msg.data))
+        runner.register_message(ending.ENDS, lambda **_: ending.settle(crowd.now()), concurrent=True)
     if isinstance(runner, MasterRunner):
         HERE.workers = Workers(runner)
         environment.events.worker_report.add_listener(HERE.workers.hear)
@@ -114,7 +118,7 @@ def prepare(environment: Any, runner: Any, **_: object) -> None:
 def look_first(environment: Any, **_: object) -> None:
     """One comes before all others; if that fails, nobody else need try."""
     runner, options = environment.runner, environment.parsed_options
-    HERE.told = None
+    HERE.told, HERE.is_ending, HERE.unjudged = None, False, ()
     if HERE.workers is not None:
         Producer.fixed_count = runner.worker_count
         # Workers are sent what stands here.
@@ -122,8 +126,8 @@ def look_first(environment: Any, **_: object) -> None:
         HERE.workers.begin()
         _record(environment)
         return
-    here = crowd.now()
-    here.begin()
+    here = crowd.now().anew()
+    crowd.begin(here)
     try:
         people = getattr(options, "swarm_people_each", None) or options.num_users or USERS
         preflight.look(here, environment.host or options.host, people)
@@ -142,10 +146,20 @@ def look_first(environment: Any, **_: object) -> None:
 
 
 @events.test_stopping.add_listener
-def stop_recording(**_: object) -> None:
-    """What is there while people leave is no longer the run."""
+def end(environment: Any, **_: object) -> None:
+    """What comes now is no longer the run; but what was written in it must come. Workers are told by their master."""
+    if HERE.is_ending or isinstance(environment.runner, WorkerRunner):
+        return
+    HERE.is_ending = True
     if HERE.recorder is not None:
         HERE.recorder.stop()
+    if environment.process_exit_code == BAD_SETTINGS or _lost():
+        return
+    if HERE.workers is None:
+        ending.settle(crowd.now())
+    else:
+        ending.settle_all(HERE.workers, environment.parsed_options.settle_seconds)
+        HERE.unjudged = HERE.workers.unjudged
 
 
 @events.quitting.add_listener
@@ -153,13 +167,15 @@ def judge(environment: Any, **_: object) -> None:
     """Compare what was measured with what must be kept to. Workers leave that to their master."""
     if isinstance(environment.runner, WorkerRunner) or environment.process_exit_code == BAD_SETTINGS:
         return
-    limits = thresholds.load(Path(environment.parsed_options.thresholds))
-    if not environment.parsed_options.kafka:
+    end(environment)  # which it has not where somebody ends it by SIGTERM
+    options = environment.parsed_options
+    limits = thresholds.load(Path(options.thresholds))
+    if not (options.kafka and options.events_per_second):
         limits = {name: limit for name, limit in limits.items() if not name.startswith(("deliver ", "produce"))}
     entries = {name: entry for (name, _), entry in environment.stats.entries.items()}
     judged = thresholds.judge(limits, entries)
     broken = [one for one in judged if not one.is_kept]
-    lost = _lost()
+    lost = [*_lost(), *HERE.unjudged]
     for problem in lost:
         log.error("The run was ended: %s", problem)
     for one in broken:

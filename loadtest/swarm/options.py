@@ -34,6 +34,7 @@ def arguments(parser: ArgumentParser) -> None:
     )
     add("--topic-prefix", default="", help="What stands before the topics' names")
     add("--events-per-second", type=float, default=20.0, help="Of each worker")
+    add("--settle-seconds", type=float, default=30.0, help="How long, when it is over, the last messages may take")
     add("--thresholds", default=str(THRESHOLDS), help="The file of what must be kept to")
     add("--timeline", default="", help="A file to write each second of the run to, for `make load-report`")
 

@@ -1,7 +1,9 @@
 """Who comes: each connects, follows what is theirs, and judges all that they hear."""
 
+import math
 import random
 import time
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -11,7 +13,7 @@ from locust import User, constant, task
 
 from swarm import crowd
 from swarm.client import Client, Refused
-from swarm.ledger import Ledger
+from swarm.ledger import Ledger, Written, event_id
 from swarm.links import LINKS, LinkLost, TurnedAway
 
 KIND: Final = "socketio"
@@ -21,6 +23,8 @@ LONGEST_DELAY_SECONDS: Final = 5.0
 JITTER: Final = 0.5
 # How long one turn of listening lasts, at the end of which it looks whether something else is to be done.
 TURN_SECONDS: Final = 1.0
+# What was written earlier than that before somebody leaves in the midst of a run must have come.
+UNDER_WAY_SECONDS: Final = 10.0
 
 
 class Lost(Exception):
@@ -37,7 +41,8 @@ class Device(User):
     numbered: ClassVar[frozenset[str]] = frozenset()
     """Messages of which none may be missing."""
     unrepeated: ClassVar[frozenset[str]] = frozenset()
-    """Messages of which some may be left out, as of stock levels for a slow client, but none may come twice."""
+    """Messages of which some may be left out, as of stock levels for a slow client, but not the last of a product, and
+    none may come twice."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -47,10 +52,12 @@ class Device(User):
         token = crowd_now.signer.token(self.person, *self.roles)
         self.client = Client(partial(LINKS[transport], str(self.host)), token, self._hear, crowd_now.count)
         self._ledger = Ledger()
+        self._follows = False
         self._storms_seen = crowd_now.storms
         self._attempts = 0
         self._lost_at: float | None = None
         self._connected_at = 0.0  # by the calendar, as Kafka's timestamps are
+        crowd_now.listeners.add(self)
 
     @task
     def live(self) -> None:
@@ -76,8 +83,22 @@ class Device(User):
 
     def on_stop(self) -> None:
         """Go."""
-        self._is_gone()
+        here = crowd.now()
+        here.people.discard(self.person)
+        here.listeners.discard(self)
+        if not here.is_judged and self._lost_at is None:
+            self.tell_owed(time.monotonic() - UNDER_WAY_SECONDS)
         self.client.leave()
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether Kafka has taken something that it should hear and has not heard."""
+        return next(self._owed(), None) is not None
+
+    def tell_owed(self, until: float = math.inf) -> None:
+        """Count what of all that was written until then never came."""
+        for text in self._owed(until):
+            self._count("gap", failure=Lost(f"{text} never came to {self.person}"))
 
     def _come(self) -> None:
         began = time.monotonic()
@@ -87,14 +108,18 @@ class Device(User):
         self._count("connect", began)
         if not said["recovered"]:
             self._ledger.begin_anew()
+            self._follows = False
             if came_back:
                 self._count("recover", failure=Lost(str(said.get("reason"))))
+        elif came_back:
+            self._count("recover", began)
+        if not self._follows:  # also where the connection was lost before the server had answered
             for command in self.commands:
                 asked = time.monotonic()
                 self.client.ask(command)
                 self._count("subscribe", asked)
-        elif came_back:
-            self._count("recover", began)
+            self._follows = True
+            self._ledger.follow(time.monotonic())
         if self._lost_at is not None:
             self._count("reconnect", self._lost_at)
         self._lost_at, self._attempts = None, 0
@@ -108,7 +133,6 @@ class Device(User):
             raise LinkLost("storm")
 
     def _back_off(self) -> None:
-        self._is_gone()
         self.client.drop()
         delay = min(FIRST_DELAY_SECONDS * 2**self._attempts, LONGEST_DELAY_SECONDS)
         self._attempts += 1
@@ -117,13 +141,22 @@ class Device(User):
     def _is_here(self) -> None:
         """Follows what it wants to."""
 
-    def _is_gone(self) -> None:
-        """Follows nothing now."""
+    def _written(self, stream: str) -> Written:
+        return crowd.now().orders if stream in self.numbered else crowd.now().stock
+
+    def _keys(self, stream: str) -> Iterable[str]:
+        """Of what was written: that which it follows."""
+        return self._written(stream)
+
+    def _owed(self, until: float = math.inf) -> Iterator[str]:
+        for stream in (*self.numbered, *self.unrepeated):
+            for owed in self._ledger.owed(stream, self._written(stream), self._keys(stream), until):
+                yield f"the last {owed.missing} of {stream} until {event_id(owed.key, owed.last)}"
 
     def _hear(self, name: str, data: dict[str, Any]) -> None:
         if name not in self.numbered and name not in self.unrepeated:
             return
-        verdict = self._ledger.hear(name, data.get("eventId", ""))
+        verdict = self._ledger.hear(name, data.get("eventId", ""), self._written(name))
         if verdict is None:
             return
         if verdict.is_repeated:
@@ -156,6 +189,9 @@ class Shopper(Device):
 
     def _is_here(self) -> None:
         crowd.now().people.add(self.person)
+
+    def _keys(self, stream: str) -> Iterable[str]:  # noqa: ARG002 - all are of the same
+        return (crowd.order_of(self.person),)
 
 
 class FlakyMobile(Shopper):

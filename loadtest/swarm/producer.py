@@ -3,7 +3,6 @@
 import json
 import random
 import time
-import uuid
 from typing import Any, ClassVar, Final
 
 import gevent
@@ -12,7 +11,7 @@ from confluent_kafka import Producer as KafkaProducer
 from locust import User, constant, task
 
 from swarm import crowd
-from swarm.ledger import event_id
+from swarm.ledger import Written, event_id
 
 TICK_SECONDS: Final = 0.05
 FLUSH_SECONDS: Final = 15.0
@@ -33,8 +32,6 @@ class Producer(User):
     def on_start(self) -> None:
         """Connect."""
         options = crowd.now().options
-        self._name = uuid.uuid4().hex[:8]
-        self._numbers: dict[str, int] = {}
         self._owed = 0.0
         self._last = time.monotonic()
         self._kafka = KafkaProducer(properties(options))
@@ -42,23 +39,25 @@ class Producer(User):
 
     @task
     def produce(self) -> None:
-        """Send what is due since the last turn."""
+        """Send what is due since the last turn; nothing more once the run is over."""
         gevent.sleep(TICK_SECONDS)
         now, here = time.monotonic(), crowd.now()
         self._owed += (now - self._last) * here.options.events_per_second * here.events
         self._last = now
+        if here.is_over:
+            self._owed = 0.0
         people = list(here.people)
         while self._owed >= 1:
             self._owed -= 1
             if random.random() < INVENTORY_PART:
-                product = f"product-{random.randrange(PRODUCTS)}-{self._name}"
-                self._send("inventory.updated", product, {"productId": product, "stock": random.randrange(100)})
+                product = f"product-{random.randrange(PRODUCTS)}-{here.name}"
+                level = {"productId": product, "stock": random.randrange(100)}
+                self._send("inventory.updated", product, level, here.stock)
             elif people:
                 person = random.choice(people)
-                order = f"{person}.{self._name}"
-                self._send(
-                    "order.updated", order, {"orderId": order, "buyerId": person, "status": random.choice(STATES)}
-                )
+                order = crowd.order_of(person)
+                change = {"orderId": order, "buyerId": person, "status": random.choice(STATES)}
+                self._send("order.updated", order, change, here.orders)
         self._kafka.poll(0)
 
     def on_stop(self) -> None:
@@ -68,11 +67,12 @@ class Producer(User):
             self._kafka.poll(0)
             gevent.sleep(TICK_SECONDS)
 
-    def _send(self, topic: str, key: str, about: dict[str, Any]) -> None:
-        self._numbers[key] = number = self._numbers.get(key, 0) + 1
+    def _send(self, topic: str, key: str, about: dict[str, Any], written: Written) -> None:
         began = time.monotonic()
+        number = written.begin(key, began)
 
         def acknowledged(error: KafkaError | None, _: Message) -> None:
+            written.end(key, number, is_taken=error is None)
             self._fire((time.monotonic() - began) * 1_000, None if error is None else KafkaException(error))
 
         try:
@@ -84,7 +84,7 @@ class Producer(User):
                 on_delivery=acknowledged,
             )
         except BufferError as full:
-            self._numbers[key] -= 1
+            written.take_back(key)
             self._fire(0.0, full)
 
     def _fire(self, milliseconds: float, failure: Exception | None) -> None:

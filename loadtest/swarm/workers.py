@@ -17,6 +17,10 @@ GONE: Final = (
     "it was killed, or has so much to do that it answers no more. Look for the reason (dmesg; in Kubernetes "
     "kubectl describe pod: OOMKilled), and divide the people over more workers (--processes, --worker)"
 )
+UNJUDGED: Final = (
+    "did not say in time whether its people have heard all: it has too much to do. Divide the people over more workers "
+    "(--processes, --worker)"
+)
 
 
 @dataclass
@@ -25,6 +29,7 @@ class Worker:
 
     process: str = "that never reported"
     connected: int = 0
+    is_judged: bool = False
 
 
 class Workers:
@@ -38,6 +43,16 @@ class Workers:
         """In words: which, and what to do."""
 
     @property
+    def unjudged(self) -> list[str]:
+        """In words: those who are there, and have not said what their people are owed."""
+        there = {client.id for client in self._runner.clients.all if client.state != runners.STATE_MISSING}
+        return [
+            f"worker {number} of {len(self._all)} ({worker.process}) {UNJUDGED}"
+            for number, (client_id, worker) in enumerate(self._all.items(), 1)
+            if client_id in there and not worker.is_judged
+        ]
+
+    @property
     def connected(self) -> int:
         """How many have a session, of the people of all."""
         return sum(worker.connected for worker in self._all.values())
@@ -49,6 +64,10 @@ class Workers:
         if self._watching is not None:  # over the run before, by the web UI
             self._watching.kill()
         self._watching = gevent.spawn(self._watch)
+
+    def tell(self, what: str) -> None:
+        """Tell all of them."""
+        self._runner.send_message(what)
 
     def hear(self, client_id: str, data: dict[str, Any]) -> None:
         """Take a worker's report."""
@@ -80,4 +99,5 @@ def report(client_id: str, data: dict[str, Any]) -> None:  # noqa: ARG001 - Locu
     data["swarm"] = {
         "process": f"process {os.getpid()} on {socket.gethostname()}",
         "connected": crowd.now().connected,
+        "is_judged": crowd.now().is_judged,
     }

@@ -14,6 +14,7 @@ from parts import swarm
 from parts.http import get
 from parts.pod import Cluster
 from parts.ports import free_port
+from parts.topics import Topics
 from parts.waiting import eventually
 from swarm.timeline import read
 
@@ -162,6 +163,22 @@ async def test_what_never_came_and_what_came_twice_is_told_and_ends_in_1(cluster
     assert "Threshold not kept to: gap: failures_max is" in ran.output
     assert "2 of admin:order:updated before swarm.astray#5 never came" in ran.output
     assert "admin:order:updated swarm.astray#2 came again" in ran.output
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_a_run_whose_events_reach_nobody_ends_in_1_and_says_who_is_owed_what(
+    cluster: Cluster, processes: str
+) -> None:
+    deaf = Topics(cluster.kafka, f"deaf{processes}")  # no pod reads them
+    await deaf.create()
+    port = str(free_port())
+    several = ("--processes", processes, "--master-bind-port", port, "--master-port", port) if processes != "1" else ()
+    more = ("--topic-prefix", f"{deaf.prefix}.", "--run-time", "6s", "--settle-seconds", "2", *several)
+    ran = await swarm.run(*options(cluster, *more))
+    assert ran.code == 1, ran.output
+    assert "Threshold not kept to: deliver order:updated: count_min is 0, allowed 1" in ran.output
+    assert "Threshold not kept to: gap: failures_max is" in ran.output
+    assert re.search(r"the last \d+ of order:updated until swarm\.\S+ never came to load-", ran.output)
 
 
 async def test_a_threshold_that_is_not_kept_to_ends_in_1(cluster: Cluster, tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from load.plan import THRESHOLDS
 from swarm import shapes, thresholds
-from swarm.ledger import Ledger, Verdict, event_id, parse
+from swarm.ledger import Ledger, Owed, Verdict, Written, event_id, parse
 from swarm.tokens import BadSettings, Signer
 
 
@@ -19,32 +20,108 @@ def test_what_others_wrote_is_not_judged(foreign: object) -> None:
     assert parse(foreign) is None
 
 
-def test_it_begins_with_what_comes_first_and_misses_nothing_that_comes_in_order() -> None:
+ORDERS, KEY = "order:updated", "o-1"
+
+
+def written(numbers: int, first_at: float = 10.0, last_at: float = 20.0, *, taken: int | None = None) -> Written:
+    """So many events of one order, of which Kafka has taken the first."""
+    said = Written()
+    for number in range(1, numbers + 1):
+        said.begin(KEY, first_at if number == 1 else last_at)
+    for number in range(1, numbers + 1):
+        said.end(KEY, number, is_taken=number <= (numbers if taken is None else taken))
+    return said
+
+
+def heard(said: Written, *numbers: int, since: float) -> tuple[list[Verdict | None], list[Owed]]:
+    """What a device that followed since then tells of each, and what it is owed in the end."""
     ledger = Ledger()
-    assert [ledger.hear("order:updated", event_id("o-1", number)) for number in (5, 6, 7)] == [Verdict()] * 3
+    ledger.follow(since)
+    verdicts = [ledger.hear(ORDERS, event_id(KEY, number), said) for number in numbers]
+    return verdicts, list(ledger.owed(ORDERS, said, said))
+
+
+OF_OTHERS = Written()
+EARLIER, MEANWHILE, LATER = 5.0, 15.0, 25.0
+
+
+def test_it_begins_with_what_comes_first_of_others_and_misses_nothing_that_comes_in_order() -> None:
+    assert heard(OF_OTHERS, 5, 6, 7, since=EARLIER) == ([Verdict()] * 3, [])
 
 
 def test_what_is_left_out_is_counted_and_what_comes_twice_is_told() -> None:
-    ledger = Ledger()
-    ledger.hear("order:updated", event_id("o-1", 1))
-    assert ledger.hear("order:updated", event_id("o-1", 4)) == Verdict(missing=2)
-    assert ledger.hear("order:updated", event_id("o-1", 4)) == Verdict(is_repeated=True)
-    assert ledger.hear("order:updated", event_id("o-1", 2)) == Verdict(is_repeated=True)
-    assert ledger.hear("order:updated", event_id("o-1", 5)) == Verdict()
+    verdicts, _ = heard(OF_OTHERS, 1, 4, 4, 2, 5, since=EARLIER)
+    again = Verdict(is_repeated=True)
+    assert verdicts == [Verdict(), Verdict(missing=2), again, again, Verdict()]
 
 
 def test_streams_and_keys_have_numbers_of_their_own() -> None:
     ledger = Ledger()
-    ledger.hear("order:updated", event_id("o-1", 1))
-    assert ledger.hear("notification", event_id("o-1", 1)) == Verdict()
-    assert ledger.hear("order:updated", event_id("o-2", 9)) == Verdict()
+    told = [("order:updated", "o-1", 1), ("notification", "o-1", 1), ("order:updated", "o-2", 9)]
+    assert [ledger.hear(stream, event_id(key, n), OF_OTHERS) for stream, key, n in told] == [Verdict()] * 3
 
 
 def test_who_was_told_that_something_is_missing_begins_anew() -> None:
     ledger = Ledger()
-    ledger.hear("order:updated", event_id("o-1", 1))
+    ledger.hear("order:updated", event_id("o-1", 1), OF_OTHERS)
     ledger.begin_anew()
-    assert ledger.hear("order:updated", event_id("o-1", 9)) == Verdict()
+    assert ledger.hear("order:updated", event_id("o-1", 9), OF_OTHERS) == Verdict()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "missing", "owed"),
+    [
+        ((1, 2, 3, 4), [0, 0, 0, 0], 0),
+        ((3, 4), [2, 0], 0),  # the first were lost
+        ((1, 2), [0, 0], 2),  # the last
+        ((2, 3), [1, 0], 1),  # both
+        ((), [], 4),  # all
+    ],
+)
+def test_who_followed_before_the_first_is_owed_all_of_them(
+    numbers: tuple[int, ...], missing: list[int], owed: int
+) -> None:
+    verdicts, last = heard(written(4), *numbers, since=EARLIER)
+    assert verdicts == [Verdict(missing=count) for count in missing]
+    assert last == ([Owed(KEY, owed, 4)] if owed else [])
+
+
+def test_who_came_meanwhile_is_owed_the_last_and_may_begin_anywhere() -> None:
+    assert heard(written(4), 3, 4, since=MEANWHILE) == ([Verdict()] * 2, [])
+    assert heard(written(4), 3, since=MEANWHILE) == ([Verdict()], [Owed(KEY, 1, 4)])
+    assert heard(written(4), since=MEANWHILE) == ([], [Owed(KEY, 1, 4)])
+
+
+def test_who_came_later_is_owed_nothing() -> None:
+    assert heard(written(4), since=LATER) == ([], [])
+
+
+def test_who_follows_nothing_is_owed_nothing() -> None:
+    ledger, said = Ledger(), written(4)
+    assert not list(ledger.owed(ORDERS, said, said))
+    ledger.follow(EARLIER)
+    ledger.begin_anew()
+    assert not list(ledger.owed(ORDERS, said, said))
+
+
+def test_what_kafka_has_not_taken_is_owed_to_nobody() -> None:
+    assert heard(written(4, taken=0), since=EARLIER) == ([], [])
+    assert heard(written(4, taken=3), 1, 2, since=EARLIER) == ([Verdict()] * 2, [Owed(KEY, 1, 3)])
+
+
+def test_what_was_written_a_moment_ago_may_still_be_under_way() -> None:
+    ledger, said = Ledger(), written(4)
+    ledger.follow(EARLIER)
+    assert not list(ledger.owed(ORDERS, said, said, until=MEANWHILE))
+
+
+def test_what_was_taken_back_leaves_no_hole() -> None:
+    said = written(2)
+    assert said.begin(KEY, LATER) == 3
+    assert said.unanswered == 1
+    said.take_back(KEY)
+    assert said.unanswered == 0
+    assert said.begin(KEY, LATER) == 3
 
 
 @dataclass
@@ -79,6 +156,13 @@ def test_thresholds(limits: dict[str, float], entry: Counted | None, is_kept: bo
 def test_our_thresholds_can_be_read() -> None:
     ours = thresholds.load(Path(thresholds.__file__).with_name("thresholds.toml"))
     assert ours["gap"] == ours["duplicate"] == {"failures_max": 0}
+
+
+@pytest.mark.parametrize("kafka", sorted(THRESHOLDS))
+def test_a_run_in_which_nobody_hears_anything_keeps_to_no_thresholds_of_ours(kafka: str) -> None:
+    entries = {name: Counted() for name in ("connect", "subscribe", "produce")}
+    judged = thresholds.judge(thresholds.load(THRESHOLDS[kafka]), entries)
+    assert [one.name for one in judged if not one.is_kept] == ["deliver order:updated"]
 
 
 @pytest.mark.parametrize(
