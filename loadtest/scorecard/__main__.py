@@ -54,7 +54,7 @@ def main(
             beside=sorted(card.parts_used),
             versions=_versions(contenders),
             left_out=left_out,
-            counted=card.counted,
+            counted={what: dict(counts) for what, counts in card.counted.items()},
             problems=[problem.splitlines()[0] for problem in card.problems],  # the rest may name this machine's paths
         )
         print_table(tool.console, card.measurements, contenders)

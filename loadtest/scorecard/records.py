@@ -1,10 +1,9 @@
 """The records of all rows: the same for everybody, with the headers that one of them routes by."""
 
-import asyncio
+import itertools
 import json
-import math
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,7 +21,6 @@ STAMP_KEY: Final = '"trackingNumber":"'
 MESSAGES: Final = 3
 ARRIVING: Final = 2
 CHANNELS_HEADER: Final = "centrifugo-channels"
-TICK_SECONDS: Final = 0.005
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Records:
         }
         channels = f"orders:#{name},user:#{name},admin:dashboard"
         await self._send(ORDER_UPDATED, value, channels, user % PARTITIONS)
-        self.numbers[user] = number  # not before: who is cancelled while it waits has written nothing
+        self.numbers[user] = number
 
     async def inventory(self, number: int) -> None:
         """Write that the stock of a product changed, of another one each time."""
@@ -70,19 +68,19 @@ class Records:
 
     async def orders(self, count: int) -> None:
         """Write so many, user after user, as fast as can be."""
-        for i in range(count):
-            await self.order(self.users[i % len(self.users)])
+        write = self.in_turn()
+        for _ in range(count):
+            await write()
         await self.producer.flush()
 
-    async def orders_at(self, per_second: float, seconds: float = math.inf) -> None:
-        """Write at a pace, for so long or until it is cancelled."""
-        count, began = 0, time.monotonic()
-        while count < per_second * seconds:
-            due = min(per_second * seconds, (time.monotonic() - began) * per_second)
-            while count < due:
-                await self.order(self.users[count % len(self.users)])
-                count += 1
-            await asyncio.sleep(TICK_SECONDS)
+    def in_turn(self) -> Callable[[], Awaitable[None]]:
+        """Return what writes an order at each call, user after user; for `tool.producer`."""
+        users = itertools.cycle(self.users)
+
+        async def write() -> None:
+            await self.order(next(users))
+
+        return write
 
     async def _send(self, topic: str, value: dict[str, object], channels: str, partition: int) -> None:
         await self.producer.send(

@@ -13,6 +13,7 @@ from scorecard.busy import Busy, beside
 from scorecard.card import Card
 from scorecard.contenders import Contender
 from scorecard.records import ARRIVING, ORDER_KEY
+from tool.producer import Pace
 
 P50: Final = Metric("latency/p50", "Kafka record to socket, p50", "ms", more_is_better=False)
 P99: Final = Metric("latency/p99", "Kafka record to socket, p99", "ms", more_is_better=False)
@@ -39,7 +40,7 @@ async def _measure(card: Card, contender: Contender) -> None:
             await client.arm("all", ORDER_KEY, strict=False)
             rest = Busy(card.cores.rest)
             before, written = deployed.cpu_seconds(), deployed.records.written
-            await deployed.records.orders_at(plan.latency_per_second, seconds)
+            await Pace(deployed.records.in_turn(), plan.latency_per_second).run(plan.latency_per_second * seconds)
             records = deployed.records.written - written
             report = await client.wait("all", ARRIVING * records)
             others = rest.percent()

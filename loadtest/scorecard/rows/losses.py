@@ -19,6 +19,8 @@ from parts.waiting import eventually
 from scorecard.card import Card, Deployed
 from scorecard.contenders import Client, Contender
 from scorecard.lines import row_of
+from tool.numbered import Verdict, judge
+from tool.producer import paced
 
 AWAY_SECONDS: Final = 2.0
 # How long a connection lasts between two drops.
@@ -66,30 +68,10 @@ async def _run(card: Card, row: Sequence[Metric], trouble: Trouble) -> None:
         card.say(f"{_title(row)}: {contender.kind}")
         with card.survives(f"{_title(row)}, {contender.kind}"):
             async with _crowd(card, contender) as (deployed, clients):
-                producing = asyncio.create_task(deployed.records.orders_at(card.plan.events_per_second))
-                try:
+                async with paced(deployed.records.in_turn(), card.plan.events_per_second):
                     await trouble(card, deployed, clients)
-                finally:
-                    producing.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await producing
                 owed = await _settle(deployed, clients)
             _record(card, row, contender, clients, owed)
-
-
-def count(heard: Sequence[int], owed: int) -> tuple[int, int, int]:
-    """Of the numbers that a client heard: how many of 1 to `owed`, how many twice, how many behind a later one."""
-    of_interest = [number for number in heard if number <= owed]
-    seen: set[int] = set()
-    highest = repeated = disordered = 0
-    for number in of_interest:
-        if number in seen:
-            repeated += 1
-        elif number < highest:
-            disordered += 1
-        seen.add(number)
-        highest = max(highest, number)
-    return len(seen), repeated, disordered
 
 
 @asynccontextmanager
@@ -180,13 +162,16 @@ async def _all_listen(clients: Sequence[Client]) -> None:
 def _record(
     card: Card, row: Sequence[Metric], contender: Contender, clients: Sequence[Client], owed: Sequence[int]
 ) -> None:
-    counted = [count(client.numbers, most) for client, most in zip(clients, owed, strict=True)]
-    delivered, repeated, disordered = (sum(column) for column in zip(*counted, strict=True))
+    # What was written later, to see that nothing is on its way any more, is not owed, and not judged.
+    verdicts = [judge(client.numbers, range(1, most + 1)) for client, most in zip(clients, owed, strict=True)]
+    verdict = sum(verdicts, Verdict())
     came_back = sum(client.connections - 1 for client in clients)
     card.counted.setdefault(f"{_title(row)}, {contender.title}", Counter()).update(
-        {"delivered": delivered, "owed": sum(owed), "times back": came_back, "repetitions": 1}
+        {"delivered": verdict.delivered, "owed": sum(owed), "times back": came_back, "repetitions": 1}
     )
-    for metric, value in zip(row, (100 * delivered / sum(owed), repeated, disordered), strict=True):
+    for metric, value in zip(
+        row, (100 * verdict.delivered / sum(owed), verdict.repeated, verdict.disordered), strict=True
+    ):
         card.record(metric, contender.kind, value)
 
 
