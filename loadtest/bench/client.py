@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bench.programs import c_program
+from tool.errors import Failed
 
 # Sockets whose handshakes are under way at once.
 UNDER_WAY = 64
@@ -22,7 +23,7 @@ ORDER_UNCHECKED = "(unchecked)"
 GRACE_SECONDS = 30.0
 
 
-class LoadFailed(Exception):
+class LoadFailed(Failed):
     """What was sent did not arrive whole and in order, or sockets were lost: the server or the client is broken."""
 
 

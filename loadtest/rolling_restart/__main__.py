@@ -1,31 +1,34 @@
 """The command line: `make rolling-restart`, or with ARGS="--sockets 2000"."""
 
 import asyncio
-import json
-import shutil
-import tempfile
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Final
 
+import httpx
 import typer
 import uvloop
-from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
+from parts import scrape
 from parts.apache_kafka import ApacheKafka
-from parts.http import get
 from parts.pod import Cluster, Pod
 from parts.redis_server import RedisServer
 from parts.tokens import Issuer
 from parts.topics import Topics
 from parts.waiting import eventually
-from tool import machine
+from tool.frame import begun
+from tool.machine import need_descriptors
+from tool.needs import need_programs
+from tool.numbered import Verdict, judge
+from tool.producer import Orders, paced
 from tool.socketio import SocketIoClient
 
 PARTITIONS: Final = 12
@@ -35,6 +38,9 @@ BACK_WITHIN_SECONDS: Final = 60.0
 SAMPLE_SECONDS: Final = 1.0
 COME_AT_ONCE: Final = 100
 TOKEN_SECONDS: Final = 7_200
+# Of the proxy, which has two for each socket; and what it opens beside them.
+DESCRIPTORS_OF_A_SOCKET: Final = 2
+OTHER_DESCRIPTORS: Final = 500
 
 
 @dataclass
@@ -54,14 +60,11 @@ def main(
 
     Exits 1 when it is, or when somebody is not back within a minute.
     """
-    console = Console()
-    machine.raise_descriptor_limit()
-    directory = Path(tempfile.mkdtemp(prefix="realtime-rolling-"))
-    try:
-        is_good = uvloop.run(_run(console, directory, sockets, pods, handshakes_per_second))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    raise SystemExit(0 if is_good else 1)
+    with begun("rolling-restart") as tool:
+        need_programs("java", "mvn", "redis-server", "haproxy")
+        need_descriptors(DESCRIPTORS_OF_A_SOCKET * sockets + OTHER_DESCRIPTORS, f"{sockets:,} sockets")
+        is_good = uvloop.run(_run(tool.console, tool.directory, sockets, pods, handshakes_per_second))
+        raise SystemExit(0 if is_good else 1)
 
 
 async def _run(console: Console, directory: Path, sockets: int, pods: int, limit: int) -> bool:
@@ -81,8 +84,9 @@ async def _run(console: Console, directory: Path, sockets: int, pods: int, limit
             await asyncio.gather(kafka.kill(), redis.kill())
 
 
-async def _restart_all(console: Console, say: object, cluster: Cluster, sockets: int, limit: int) -> bool:
-    assert callable(say)
+async def _restart_all(
+    console: Console, say: Callable[[str], None], cluster: Cluster, sockets: int, limit: int
+) -> bool:
     shoppers = [
         SocketIoClient(
             f"u-{n}", cluster.issuer.token(f"u-{n}", expires_in_seconds=TOKEN_SECONDS), [cluster.haproxy.port]
@@ -90,8 +94,8 @@ async def _restart_all(console: Console, say: object, cluster: Cluster, sockets:
         for n in range(sockets)
     ]
     listening = lambda: sum(shopper.is_listening for shopper in shoppers)  # noqa: E731
-    turned, produced = Turned(), [0] * sockets
-    async with asyncio.TaskGroup() as tasks:
+    turned, turn = Turned(), cycle(shoppers)
+    async with asyncio.TaskGroup() as tasks, cluster.topics.producer() as producer:
         watching = tasks.create_task(_watch(cluster.pods, turned))
         began = time.monotonic()
         for start in range(0, sockets, COME_AT_ONCE):
@@ -101,27 +105,29 @@ async def _restart_all(console: Console, say: object, cluster: Cluster, sockets:
             say(f"{listening():,} of {sockets:,} sockets are connected")
         await eventually(lambda: listening() == sockets, 120, "all sockets are connected")
         connected_seconds = time.monotonic() - began
-        producing = tasks.create_task(_produce(cluster.topics, produced))
-        began = time.monotonic()
-        for pod in cluster.pods:
-            say(f"{pod.name} leaves; {listening():,} of {sockets:,} sockets are connected")
-            assert await pod.terminate() == 0, pod.log_tail()
-            await pod.start()
-            await cluster.haproxy.sees(*(pod.name for pod in cluster.pods))
-        restart_seconds, restarted = time.monotonic() - began, time.monotonic()
-        say("all pods are restarted; waiting for the last sockets")
-        await eventually(lambda: listening() == sockets, 2 * BACK_WITHIN_SECONDS, "all sockets are back")
-        back_seconds = time.monotonic() - restarted
-        producing.cancel()
-        await asyncio.wait([producing])
-        events = sum(produced)
-        await eventually(lambda: sum(len(set(s.numbers)) for s in shoppers) >= events, 30, "every event has arrived")
+        orders = Orders(producer, cluster.topics)
+        async with paced(lambda: orders.write(next(turn).user), EVENTS_PER_SECOND):
+            began = time.monotonic()
+            for pod in cluster.pods:
+                say(f"{pod.name} leaves; {listening():,} of {sockets:,} sockets are connected")
+                assert await pod.terminate() == 0, pod.log_tail()
+                await pod.start()
+                await cluster.haproxy.sees(*(pod.name for pod in cluster.pods))
+            restart_seconds, restarted = time.monotonic() - began, time.monotonic()
+            say("all pods are restarted; waiting for the last sockets")
+            await eventually(lambda: listening() == sockets, 2 * BACK_WITHIN_SECONDS, "all sockets are back")
+            back_seconds = time.monotonic() - restarted
+        await producer.flush()
+        events = orders.written.total()
+        # What does not come is judged, not waited for.
+        with suppress(AssertionError):
+            await eventually(lambda: sum(len(set(s.numbers)) for s in shoppers) >= events, 30, "all has arrived")
         watching.cancel()
     for shopper in shoppers:
         shopper.leave()
     most = most_in_a_second((pod, at) for shopper in shoppers for pod, at in shopper.handshakes if at >= began)
     seconds = connected_seconds, restart_seconds, back_seconds
-    return _tell(console, len(cluster.pods), shoppers, produced, turned, most, limit, seconds)
+    return _tell(console, len(cluster.pods), shoppers, orders.written, turned, most, limit, seconds)
 
 
 def most_in_a_second(handshakes: Iterable[tuple[str, float]]) -> int:
@@ -136,37 +142,23 @@ def most_in_a_second(handshakes: Iterable[tuple[str, float]]) -> int:
     return most
 
 
-async def _produce(topics: Topics, produced: list[int]) -> None:
-    """Number the events of each user, from 1."""
-    async with topics.producer() as producer:
-        began, count = time.monotonic(), 0
-        while True:
-            await asyncio.sleep(0.01)
-            while count < (time.monotonic() - began) * EVENTS_PER_SECOND:
-                user = count % len(produced)
-                number = produced[user] + 1
-                value = json.dumps({"orderId": str(number), "userId": f"u-{user}", "status": "shipped"}).encode()
-                sending = await producer.send(topics.name("order.updated"), value, key=f"u-{user}".encode())
-                produced[user] = number
-                count += 1
-            await sending
-
-
 async def _watch(pods: Sequence[Pod], turned: Turned) -> None:
     before: dict[str, Counter[str]] = defaultdict(Counter)
     while True:
         for pod in pods:
-            response = await get(f"{pod.url}/metrics")
-            if response is None:
-                continue
-            samples = [s for family in text_string_to_metric_families(response.text) for s in family.samples]
-            away = Counter(
-                {s.labels["problem"]: int(s.value) for s in samples if s.name == "realtime_refused_requests_total"}
-            )
+            try:
+                samples = await scrape.metrics(pod)
+            except httpx.HTTPError:
+                continue  # it is away
+            away, waiting = Counter[str](), 0
+            for (name, labels), value in samples.items():
+                if name == "realtime_refused_requests_total":
+                    away[dict(labels)["problem"]] += int(value)
+                elif name == "realtime_waiting_connections":
+                    waiting += int(value)
             # A pod that was started again counts from 0.
             turned.away += away - before[pod.name] if away.total() >= before[pod.name].total() else away
             before[pod.name] = away
-            waiting = sum(int(s.value) for s in samples if s.name == "realtime_waiting_connections")
             turned.waiting_max = max(turned.waiting_max, waiting)
         await asyncio.sleep(SAMPLE_SECONDS)
 
@@ -175,16 +167,14 @@ def _tell(
     console: Console,
     pods: int,
     shoppers: Sequence[SocketIoClient],
-    produced: Sequence[int],
+    written: Mapping[str, int],
     turned: Turned,
     most: int,
     limit: int,
     seconds: tuple[float, float, float],
 ) -> bool:
     connected_seconds, restart_seconds, back_seconds = seconds
-    lost = sum(len(set(range(1, count + 1)) - set(s.numbers)) for s, count in zip(shoppers, produced, strict=True))
-    repeated = sum(len(s.numbers) - len(set(s.numbers)) for s in shoppers)
-    misordered = sum(s.numbers != sorted(s.numbers) for s in shoppers)
+    heard = sum((judge(s.numbers, range(1, written[s.user] + 1)) for s in shoppers), Verdict())
     rows = [
         ("sockets", f"{len(shoppers):,}", ""),
         ("all connected at first after", f"{connected_seconds:.0f} s", ""),
@@ -196,10 +186,10 @@ def _tell(
         ("waiting for their turn at one pod, at most", f"{turned.waiting_max:,}", ""),
         ("came back", f"{sum(s.connections - 1 for s in shoppers):,} times", ""),
         ("of these recovered", f"{sum(s.recoveries for s in shoppers):,}", ""),
-        ("events meanwhile", f"{sum(produced):,}", ""),
-        ("lost", str(lost), "0"),
-        ("repeated", str(repeated), "0"),
-        ("out of order", str(misordered), "0"),
+        ("events meanwhile", f"{sum(written.values()):,}", ""),
+        ("lost", str(heard.lost), "0"),
+        ("repeated", str(heard.repeated), "0"),
+        ("out of order", str(heard.disordered), "0"),
     ]
     table = Table(title=f"Rolling restart of {pods} pods")
     for name in ("", "measured", "allowed"):
@@ -210,7 +200,7 @@ def _tell(
     came_back = sum(s.connections - 1 for s in shoppers)
     everybody_recovered = came_back == sum(s.recoveries for s in shoppers)
     is_quick = back_seconds <= BACK_WITHIN_SECONDS and most <= 2 * limit
-    return is_quick and everybody_recovered and not (lost or repeated or misordered)
+    return is_quick and everybody_recovered and heard.is_clean
 
 
 if __name__ == "__main__":

@@ -3,12 +3,8 @@
 import asyncio
 import logging
 import re
-import shutil
 import subprocess
-import tempfile
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -19,13 +15,13 @@ from parts.apache_kafka import ApacheKafka
 from parts.js_client import js_client_name
 from parts.needs import PROGRAMS, find
 from parts.redis_server import RedisServer, redis_name
-from sticky.report import StickyHeader, judge, print_table, write_results
+from sticky.report import StickyHeader, print_table, rows_of, write_results
 from sticky.stage import KINDS, NEEDED, Lived, Plan, live
-from tool import kept, machine
+from tool import machine
+from tool.errors import Unable
+from tool.frame import RESULTS, begun, chosen
+from tool.needs import need_programs
 
-REPOSITORY: Final = Path(__file__).parents[2]
-RESULTS: Final = REPOSITORY / "loadtest" / "results"
-LINE_CHARACTERS: Final = 200
 # A JVM, on a machine that has much else to do.
 START_SECONDS: Final = 240.0
 HOW_TO_ASK: Final = {"haproxy": "-v", "nginx": "-v", "traefik": "version", "envoy": "--version"}
@@ -41,43 +37,26 @@ def main(
 
     Exits 1 where something does not hold that docs/ingress.md promises.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LINE_CHARACTERS)
-    chosen = [name for name in only.split(",") if name] or list(KINDS)
-    if unknown := set(chosen) - KINDS.keys():
-        raise SystemExit(f"no such proxy: {', '.join(unknown)}; there are {', '.join(KINDS)}")
-    absent = {name: PROGRAMS[NEEDED[name]].install for name in chosen if find(NEEDED[name]) is None}
-    for name, remedy in absent.items():
-        console.print(f"{name} is left out, for want of {NEEDED[name]}: {remedy}", markup=False)
-    there = [name for name in chosen if name not in absent]
-    if not there:
-        raise SystemExit("none of these proxies is here")
-    for library in ("aiokafka", "asyncio", "engineio.client", "socketio.client"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)  # that connections break is what is meant to be
-    machine.raise_descriptor_limit()
-    started, began, about_machine = datetime.now(UTC), time.monotonic(), machine.describe()
-    directory = Path(tempfile.mkdtemp(prefix="realtime-sticky-"))
-    try:
+    with begun("sticky") as tool:
+        proxies = chosen(only, tuple(KINDS))
+        need_programs("java", "mvn", "redis-server")
+        absent = {name: PROGRAMS[NEEDED[name]].install for name in proxies if find(NEEDED[name]) is None}
+        for name, remedy in absent.items():
+            tool.console.print(f"{name} is left out, for want of {NEEDED[name]}: {remedy}", markup=False)
+        there = [name for name in proxies if name not in absent]
+        if not there:
+            raise Unable("none of these proxies is here")
+        machine.raise_descriptor_limit()
+        for library in ("aiokafka", "asyncio", "engineio.client", "socketio.client"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)  # that connections break is what is meant to be
         plan = Plan(there, js_clients, python_clients)
-        rows = judge(asyncio.run(_run(console, plan, directory)))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    beside = [ApacheKafka.title, redis_name(), js_client_name(), *(_version(NEEDED[name]) for name in there)]
-    header = StickyHeader(
-        date=started,
-        commit=machine.commit(REPOSITORY),
-        command=kept.command("sticky"),
-        seconds=time.monotonic() - began,
-        machine=about_machine,
-        versions=machine.versions() | {"beside": ", ".join(beside)},
-        absent=absent,
-    )
-    print_table(console, rows)
-    where = write_results(results, header, rows)
-    kept.print_where(console, where)
-    if not all(row.holds for row in rows if row.must_hold):
-        raise SystemExit(1)
+        rows = rows_of(asyncio.run(_run(tool.console, plan, tool.directory)))
+        beside = [ApacheKafka.title, redis_name(), js_client_name(), *(_version(NEEDED[name]) for name in there)]
+        header = tool.header(StickyHeader, beside=beside, absent=absent)
+        print_table(tool.console, rows)
+        tool.tell_where(write_results(results, header, rows))
+        if not all(row.holds for row in rows if row.must_hold):
+            raise SystemExit(1)
 
 
 async def _run(console: Console, plan: Plan, directory: Path) -> Lived:

@@ -13,6 +13,7 @@ from rich.table import Table
 from sticky.members import Cell, Member
 from sticky.stage import KINDS, Lived
 from tool.kept import Header
+from tool.numbered import Verdict, judge
 
 HEADINGS: Final = (
     *("proxy", "sticky", "transports", "clients", "connected", "broken while calm", "came back", "of these recovered"),
@@ -81,7 +82,7 @@ class StickyHeader(Header):
     absent: Mapping[str, str]
 
 
-def judge(lived: Lived) -> list[Row]:
+def rows_of(lived: Lived) -> list[Row]:
     """Add up each cell's clients."""
     cells: dict[Cell, list[Member]] = {}
     for member in lived.members:
@@ -95,6 +96,7 @@ def _row(cell: Cell, members: Sequence[Member], lived: Lived) -> Row:
     for member in members:
         ended.update(member.endings)
         failed.update(member.failures)
+    heard = sum((judge(member.orders, range(1, lived.sent[member.user] + 1)) for member in there), Verdict())
     return Row(
         cell.proxy,
         cell.sticky,
@@ -105,8 +107,8 @@ def _row(cell: Cell, members: Sequence[Member], lived: Lived) -> Row:
         came_back=sum(max(0, member.connects - 1) for member in members),
         recovered=sum(member.recoveries for member in members),
         failed=failed.total(),
-        lost=sum(len(set(range(1, lived.sent[m.user] + 1)) - set(m.orders)) for m in there),
-        twice=sum(len(m.orders) - len(set(m.orders)) for m in there),
+        lost=heard.lost,
+        twice=heard.repeated,
         at_the_end=sum(member.user in lived.back for member in members),
         sent=sum(lived.sent[member.user] for member in members),
         why_it_ended=dict(ended.most_common()),

@@ -1,11 +1,12 @@
 """Three pods, the proxies before them, and what befalls them: some calm, and a rolling restart, under messages."""
 
 import asyncio
-import json
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from sticky.members import Cell, Member
 from sticky.presets import TRANSPORTS
 from sticky.proxies import Haproxy, Nginx, Traefik
 from sticky.proxy import Proxy
+from tool.producer import Orders, paced
 
 KINDS: Final[dict[str, type[Proxy]]] = {
     "haproxy": Haproxy,
@@ -55,7 +57,7 @@ class Lived:
     """What came of it: each member, what was sent to it, and what had broken before any pod was restarted."""
 
     members: Sequence[Member]
-    sent: dict[str, int]
+    sent: Counter[str]
     connected: frozenset[str]
     broken_while_calm: dict[str, int]
     back: frozenset[str]
@@ -94,30 +96,33 @@ async def _go_through_it(
 ) -> Lived:
     members = _members(plan, cluster.issuer, proxies)
     must = [member for member in members if member.cell.sticky or member.cell.transports == "websocket"]
-    sent = dict.fromkeys((member.user for member in members), 0)
     js = [member for member in members if member.language == "JavaScript"]
-    async with JsCrowd(js, directory), PythonCrowd([member for member in members if member not in js]):
+    async with (
+        JsCrowd(js, directory),
+        PythonCrowd([member for member in members if member not in js]),
+        cluster.topics.producer() as producer,
+    ):
         say(f"{len(members)} clients come")
         await _until_all(must, plan.patience_seconds)
         connected = [member for member in members if member.is_listening]
-        producing = asyncio.create_task(_produce(cluster.topics, connected, sent, plan.events_per_second))
+        orders, turn = Orders(producer, cluster.topics), cycle(connected)
         endings = {member.user: len(member.endings) for member in members}
         say(f"{len(connected)} of {len(members)} are connected; calm")
-        await asyncio.sleep(plan.calm_seconds)
-        broken = {member.user: len(member.endings) - endings[member.user] for member in members}
-        for pod in cluster.pods:
-            say(f"{pod.name} is restarted; {sum(m.is_listening for m in members)} of {len(members)} are connected")
-            assert await pod.terminate() == 0, pod.log_tail()
-            await pod.start()
-            await _until_all(must, plan.patience_seconds)
+        async with paced(lambda: orders.write(next(turn).user), plan.events_per_second if connected else 0):
+            await asyncio.sleep(plan.calm_seconds)
+            broken = {member.user: len(member.endings) - endings[member.user] for member in members}
+            for pod in cluster.pods:
+                say(f"{pod.name} is restarted; {sum(m.is_listening for m in members)} of {len(members)} are connected")
+                assert await pod.terminate() == 0, pod.log_tail()
+                await pod.start()
+                await _until_all(must, plan.patience_seconds)
         say("waiting for the last messages")
-        producing.cancel()
-        await asyncio.wait([producing])
-        await _until(lambda: all(len(set(m.orders)) >= sent[m.user] for m in must), plan.patience_seconds)
+        await producer.flush()
+        await _until(lambda: all(len(set(m.orders)) >= orders.written[m.user] for m in must), plan.patience_seconds)
         back = frozenset(member.user for member in members if member.is_listening)
         for member in members:
             member.has_left = True
-        return Lived(members, sent, frozenset(m.user for m in connected), broken, back, 0)
+        return Lived(members, orders.written, frozenset(m.user for m in connected), broken, back, 0)
 
 
 def _members(plan: Plan, issuer: Issuer, proxies: dict[tuple[str, bool], Proxy]) -> list[Member]:
@@ -153,21 +158,3 @@ async def _tell_who_is_ready(pods: Sequence[Pod], proxies: Sequence[Proxy]) -> N
                 proxy.told(ready)
             told = ready
         await asyncio.sleep(LOOK_SECONDS)
-
-
-async def _produce(topics: Topics, members: Sequence[Member], sent: dict[str, int], per_second: float) -> None:
-    """Number the orders of each user, from 1."""
-    async with topics.producer() as producer:
-        began, count = time.monotonic(), 0
-        if not members:
-            return
-        while True:
-            await asyncio.sleep(0.02)
-            while count < (time.monotonic() - began) * per_second:
-                user = members[count % len(members)].user
-                number = sent[user] + 1
-                value = json.dumps({"orderId": str(number), "userId": user, "status": "shipped"}).encode()
-                sending = await producer.send(topics.name("order.updated"), value, key=user.encode())
-                sent[user] = number
-                count += 1
-            await sending

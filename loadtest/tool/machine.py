@@ -23,10 +23,10 @@ class Cores:
 
 
 def choose_cores() -> Cores:
-    """Take the first two cores that this process may use. Raises `SystemExit` where there is only one."""
+    """Take the first two cores that this process may use. Raises `Unable` where there is only one."""
     allowed = sorted(os.sched_getaffinity(0))
     if len(allowed) < 2:
-        raise SystemExit("The benchmark needs two cores: one for the server, one for the load.")
+        raise Unable("it takes two cores: one for the server, one for the load")
     return Cores(*allowed[:2])
 
 

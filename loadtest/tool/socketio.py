@@ -38,7 +38,7 @@ class SocketIoClient(Websocket):
 
     def delay_seconds(self, failures: int) -> float:
         """Doubled each time, up to the longest, with jitter."""
-        doubled = FIRST_DELAY_SECONDS * 2 ** min(failures, DOUBLINGS)
+        doubled = FIRST_DELAY_SECONDS * 2.0 ** min(failures, DOUBLINGS)
         return min(doubled, LONGEST_DELAY_SECONDS) * random.uniform(1 - JITTER, 1 + JITTER)
 
     def opened(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from parts.kafka import Kafka
 from parts.redis_server import RedisServer
 from sticky.members import Cell, Member
-from sticky.report import judge
+from sticky.report import rows_of
 from sticky.stage import Lived, Plan, live
 
 SMALL = Plan(
@@ -25,7 +25,7 @@ SMALL = Plan(
 async def test_polling_needs_stickiness_and_websockets_do_not(
     kafka: Kafka, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    rows = judge(await live(SMALL, kafka, redis_server, tmp_path, lambda _: None))
+    rows = rows_of(await live(SMALL, kafka, redis_server, tmp_path, lambda _: None))
     assert [(row.sticky, row.transports) for row in rows] == [
         (sticky, transports) for sticky in (True, False) for transports in ("polling", "upgrading", "websocket")
     ]
@@ -44,9 +44,9 @@ def lived_through(*, orders: list[int], broken: int = 0, is_back: bool = True) -
 
 
 def test_the_judge_sees_what_was_lost_and_what_came_twice() -> None:
-    (row,) = judge(lived_through(orders=[1, 2, 3]))
+    (row,) = rows_of(lived_through(orders=[1, 2, 3]))
     assert (row.lost, row.twice, row.came_back, row.recovered, row.verdict) == (0, 0, 1, 1, "holds")
-    (row,) = judge(lived_through(orders=[1, 3, 3]))
+    (row,) = rows_of(lived_through(orders=[1, 3, 3]))
     assert (row.lost, row.twice, row.verdict) == (1, 1, "BROKEN")
-    assert not judge(lived_through(orders=[1, 2, 3], broken=1))[0].holds
-    assert not judge(lived_through(orders=[1, 2, 3], is_back=False))[0].holds
+    assert not rows_of(lived_through(orders=[1, 2, 3], broken=1))[0].holds
+    assert not rows_of(lived_through(orders=[1, 2, 3], is_back=False))[0].holds
