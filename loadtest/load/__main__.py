@@ -1,17 +1,11 @@
 """The command line: `make load`, or with ARGS="--shape flash-sale --users 3000"."""
 
 import asyncio
-import shutil
-import sys
-import tempfile
-import time
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from load import progress, report, stage
 from load.plan import APACHE, KAFKAS, THRESHOLDS, Plan, kafka_here
@@ -25,12 +19,9 @@ from realtime.demo.embedded import kafka_name
 from swarm.crowd import TRANSPORTS
 from swarm.shapes import SHAPES
 from swarm.tokens import BadSettings
-from tool import kept, machine
-
-REPOSITORY: Final = Path(__file__).parents[2]
-RESULTS: Final = REPOSITORY / "loadtest" / "results"
-LINE_CHARACTERS: Final = 160
-BAD_SETTINGS: Final = 2
+from tool.errors import Unable
+from tool.frame import RESULTS, UNABLE, Tool, begun
+from tool.kept import Header
 
 
 def main(
@@ -56,61 +47,38 @@ def main(
 
     Exits 1 when a threshold is not kept to, 2 when it cannot begin, 3 when a worker dies or the run is cut off.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LINE_CHARACTERS)
     kafka = kafka or kafka_here()
     limits = thresholds or THRESHOLDS.get(kafka, THRESHOLDS[APACHE])
     plan = Plan(users, seconds, shape, transport, pods, events_per_second, processes, limits, kafka)
-    machine.raise_descriptor_limit()
-    try:
+    with begun("load", BadSettings) as tool:
         plan.check()
         if report_directory is not None:
-            report_directory.mkdir(parents=True, exist_ok=True)
-    except (BadSettings, OSError) as error:
-        cannot(f"{error}")
-    with console.status("Installing Locust, the first time ..."):
-        swarm.installation()
-    started, began, about_machine = datetime.now(UTC), time.monotonic(), machine.describe()
-    directory = Path(tempfile.mkdtemp(prefix="realtime-load-"))
-    try:
-        lived = asyncio.run(_run(console, plan, directory))
-    except BadSettings as error:
-        cannot(f"{error}")
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    if lived.exit_code == BAD_SETTINGS or not lived.timeline.seconds:
-        cannot(lived.last_words)
-    header = kept.Header(
-        date=started,
-        commit=machine.commit(REPOSITORY),
-        command=kept.command("load"),
-        seconds=time.monotonic() - began,
-        machine=about_machine,
-        versions=machine.versions() | {"beside": f"{haproxy_name()}, {redis_name()}, {_kafka_name(kafka)}"},
-    )
-    done = Report(f"Load: {shape}, {users:,} people", _facts(plan, header), lived, header)
-    if lived.timeline.summary is None:
-        console.print(lived.last_words, style="dim", markup=False, highlight=False)
-    report.print_report(console, done)
-    where = report_directory or header.own_directory(RESULTS, f"load-{shape}")
-    report.write(where, done)
-    kept.print_where(console, where / "report.html")
-    raise SystemExit(done.exit_code)
+            report.make(report_directory)
+        with tool.console.status("Installing Locust, the first time ..."):
+            swarm.installation()
+        lived = asyncio.run(_run(tool, plan))
+        if lived.exit_code == UNABLE or not lived.timeline.seconds:
+            raise Unable(lived.last_words)
+        header = tool.header(Header, beside=[haproxy_name(), redis_name(), _kafka_name(kafka)])
+        done = Report(f"Load: {shape}, {users:,} people", _facts(plan, header), lived, header)
+        if lived.timeline.summary is None:
+            tool.console.print(lived.last_words, style="dim", markup=False, highlight=False)
+        report.print_report(tool.console, done)
+        where = report_directory or header.own_directory(RESULTS, f"load-{shape}")
+        report.write(where, done)
+        tool.tell_where(where / "report.html")
+        raise SystemExit(done.exit_code)
 
 
-async def _run(console: Console, plan: Plan, directory: Path) -> Lived:
+async def _run(tool: Tool, plan: Plan) -> Lived:
     async with AsyncExitStack() as stack:
-        with console.status(f"Starting Kafka, Redis, haproxy and {plan.pods} pods ..."):
-            try:
-                cluster = await stack.enter_async_context(stage.cluster(plan, directory))
-            except AssertionError as error:  # of a part that does not start
-                raise BadSettings("\n".join([str(error), *getattr(error, "__notes__", ())])) from None
-        told = stack.enter_context(progress.told(console, plan.seconds))
-        return await stage.live(plan, cluster, directory, told)
+        with tool.console.status(f"Starting Kafka, Redis, haproxy and {plan.pods} pods ..."):
+            cluster = await stack.enter_async_context(stage.cluster(plan, tool.directory))
+        told = stack.enter_context(progress.told(tool.console, plan.seconds))
+        return await stage.live(plan, cluster, tool.directory, told)
 
 
-def _facts(plan: Plan, header: kept.Header) -> dict[str, str]:
+def _facts(plan: Plan, header: Header) -> dict[str, str]:
     return {
         "Date": f"{header.date:%Y-%m-%d %H:%M} UTC, commit {header.commit}",
         "Command": header.command,
@@ -125,12 +93,6 @@ def _facts(plan: Plan, header: kept.Header) -> dict[str, str]:
 
 def _kafka_name(kafka: str) -> str:
     return ApacheKafka.title if kafka == APACHE else kafka_name()
-
-
-def cannot(why: str) -> NoReturn:
-    """End before it has begun."""
-    print(f"load: {why}", file=sys.stderr)
-    raise SystemExit(BAD_SETTINGS)
 
 
 if __name__ == "__main__":

@@ -2,32 +2,31 @@
 
 import asyncio
 import json
-import shutil
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from load import progress, stage
-from load.__main__ import BAD_SETTINGS, LINE_CHARACTERS, REPOSITORY, RESULTS
-from load.plan import APACHE, EMBEDDED, THRESHOLDS, Plan, one_of
+from load.plan import APACHE, EMBEDDED, NEEDED, THRESHOLDS, Plan, one_of
 from load.stage import Lived
 from parts import swarm
 from parts.redis_server import redis_name
 from realtime.demo.embedded import kafka_name
 from swarm.timeline import Second
 from swarm.tokens import BadSettings
-from tool import kept, machine
+from tool import machine
+from tool.errors import Failed
+from tool.frame import BROKEN, RESULTS, Tool, begun
+from tool.kept import Header
+from tool.needs import need_programs
+from tool.quantities import KB
 
 TRANSPORTS: Final = ("websocket", "polling")
 # Files of a process beside its sockets; Locust's preflight keeps as many.
@@ -47,7 +46,6 @@ FEWER_PART: Final = 0.8
 ASKED: Final = "no more were asked for"
 LOCUST: Final = "Locust"
 OVER_SECONDS: Final = 3
-KB: Final = 1_024
 # The phases of the shape `hold`, without the second in which one becomes the next.
 EDGE_SECONDS: Final = 2.0
 
@@ -108,20 +106,18 @@ def main(
 ) -> None:
     """Fill one worker of Locust with sockets until it is full, and say of what; then tell them of events.
 
-    Exits 1 where a message was lost or came twice.
+    Exits 1 where a message was lost or came twice, or a run broke: what was found until then is kept.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LINE_CHARACTERS)
-    descriptors = machine.raise_descriptor_limit()
-    chosen = [transport] if transport else list(TRANSPORTS)
-    started, began, about_machine = datetime.now(UTC), time.monotonic(), machine.describe()
-    found = []
-    try:
-        with console.status("Installing Locust, the first time ..."):
-            swarm.installation()
-        for one in chosen:
+    with begun("swarm-capacity", BadSettings) as tool:
+        for one in (chosen := [transport] if transport else list(TRANSPORTS)):
             one_of("--transport", one, TRANSPORTS)
+        need_programs(*NEEDED[EMBEDDED])
+        descriptors = machine.raise_descriptor_limit()
+        with tool.console.status("Installing Locust, the first time ..."):
+            swarm.installation()
+        found: list[Capacity] = []
+        broke: list[str] = []
+        for one in chosen:
             most = (descriptors - OTHER_DESCRIPTORS) // DESCRIPTORS_EACH[one]
             plan = Plan(
                 users=min(users or most, most),
@@ -134,49 +130,47 @@ def main(
                 thresholds=THRESHOLDS[APACHE],
                 kafka=EMBEDDED,  # which leaves most of the machine to those that are measured
             )
-            plan.check_programs()
-            found.append(_measure(console, plan, is_all=plan.users == most))
-            if found[-1].cores_at_rest is None and not users:
-                fewer = replace(plan, users=int(found[-1].held * FEWER_PART))
-                found.append(_measure(console, fewer, is_all=False))
-    except BadSettings as error:
-        print(f"swarm-capacity: {error}", file=sys.stderr)
-        raise SystemExit(BAD_SETTINGS) from None
-    header = kept.Header(
-        date=started,
-        commit=machine.commit(REPOSITORY),
-        command=kept.command("swarm-capacity"),
-        seconds=time.monotonic() - began,
-        machine=about_machine | {"descriptors": f"{descriptors:,}"},
-        versions=machine.versions() | {"beside": f"{redis_name()}, {kafka_name()}"},
-    )
-    table = Table(caption=EXPLANATION)
-    for number, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="left" if number in {0, 2} else "right")
-    for one in found:
-        table.add_row(*one.cells())
-    console.print(table)
-    kept.print_where(console, _write(results, header, found))
-    if any(one.lost or one.twice for one in found):
-        raise SystemExit(1)
+            try:
+                found.append(_measure(tool, plan, is_all=plan.users == most))
+                if found[-1].cores_at_rest is None and not users:
+                    fewer = replace(plan, users=int(found[-1].held * FEWER_PART))
+                    found.append(_measure(tool, fewer, is_all=False))
+            except (Failed, AssertionError, OSError) as error:  # what was found before is kept
+                broke.append("\n".join([f"{one}: {error}", *getattr(error, "__notes__", ())]))
+            except KeyboardInterrupt:
+                broke.append(f"{one}: interrupted")
+                break
+        if not found:
+            raise Failed("; ".join(broke))
+        table = Table(caption=EXPLANATION)
+        for number, heading in enumerate(HEADINGS):
+            table.add_column(heading, justify="left" if number in {0, 2} else "right")
+        for capacity in found:
+            table.add_row(*capacity.cells())
+        tool.console.print(table)
+        header = tool.header(Header, beside=[redis_name(), kafka_name()])
+        header = replace(header, machine={**header.machine, "descriptors": f"{descriptors:,}"})
+        broke += [f"{one.transport}: {one.lost} gaps, {one.twice} came twice" for one in found if one.lost or one.twice]
+        tool.tell_where(_write(results, header, found, broke))
+        for why in broke:
+            tool.console.print(why, style="red", markup=False, highlight=False)
+        if broke:
+            raise SystemExit(BROKEN)
 
 
-def _measure(console: Console, plan: Plan, *, is_all: bool) -> Capacity:
-    directory = Path(tempfile.mkdtemp(prefix="realtime-capacity-"))
-    try:
-        lived = asyncio.run(_run(console, plan, directory))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+def _measure(tool: Tool, plan: Plan, *, is_all: bool) -> Capacity:
+    directory = Path(tempfile.mkdtemp(dir=tool.directory))
+    lived = asyncio.run(_run(tool, plan, directory))
     if lived.timeline.summary is None or not lived.timeline.seconds:
-        raise BadSettings(lived.last_words)
+        raise Failed(lived.last_words)
     return judge(plan, lived, is_all=is_all)
 
 
-async def _run(console: Console, plan: Plan, directory: Path) -> Lived:
+async def _run(tool: Tool, plan: Plan, directory: Path) -> Lived:
     async with AsyncExitStack() as stack:
-        with console.status("Starting Kafka, Redis and a pod ..."):
+        with tool.console.status("Starting Kafka, Redis and a pod ..."):
             cluster = await stack.enter_async_context(stage.cluster(plan, directory, POD))
-        told = stack.enter_context(progress.told(console, plan.seconds))
+        told = stack.enter_context(progress.told(tool.console, plan.seconds))
         # Straight to the pod: a proxy has two descriptors for each, and would be full first.
         return await stage.live(plan, cluster, directory, told, url=cluster.pods[0].url, people=PEOPLE)
 
@@ -186,7 +180,7 @@ def judge(plan: Plan, lived: Lived, *, is_all: bool) -> Capacity:
     seconds = lived.timeline.seconds
     ramp, quiet, events = ([one for one in seconds if one.phase == phase] for phase in ("ramp", "quiet", "events"))
     if not quiet or not events:
-        raise BadSettings("the run was over before all had come; give it more --seconds")
+        raise Failed("the run was over before all had come; give it more --seconds")
     full = _last_that_kept_up(seconds)
     entries = lived.timeline.summary.entries if lived.timeline.summary is not None else {}
     found = Capacity(
@@ -256,9 +250,9 @@ def _grown_bytes(lived: Lived, first: Second, full: Second) -> float:
     return now - then
 
 
-def _write(results: Path, header: kept.Header, found: Sequence[Capacity]) -> Path:
+def _write(results: Path, header: Header, found: Sequence[Capacity], broke: Sequence[str]) -> Path:
     where = header.own_directory(results, "swarm-capacity")
-    whole = header.as_json() | {"capacity": [asdict(one) for one in found]}
+    whole = header.as_json() | {"capacity": [asdict(one) for one in found], "broke": list(broke)}
     (where / "results.json").write_text(json.dumps(whole, indent=2) + "\n")
     lines = [
         f"# What one worker of Locust holds, {header.date:%Y-%m-%d}, commit {header.commit}",
@@ -272,6 +266,7 @@ def _write(results: Path, header: kept.Header, found: Sequence[Capacity]) -> Pat
         *(f"| {' | '.join(one.cells())} |" for one in found),
         "",
         EXPLANATION,
+        *(f"\n**Broke**: {why}" for why in broke),
     ]
     (where / "results.md").write_text("\n".join(lines) + "\n")
     return where

@@ -1,15 +1,16 @@
 """What a run of `make load` is asked to be, and whether this machine can do it."""
 
-import resource
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from parts.needs import PROGRAMS, find
+from parts.kafka_here import has_apache_kafka
 from swarm import thresholds
 from swarm.crowd import TRANSPORTS
 from swarm.shapes import RAMP_UP, SHAPES
 from swarm.tokens import BadSettings
+from tool.machine import need_descriptors
+from tool.needs import need_programs
 
 EMBEDDED, APACHE = "embedded", "apache"
 KAFKAS: Final = (APACHE, EMBEDDED)
@@ -48,31 +49,20 @@ class Plan:
         return min(float(SPAWN_MAX * self.processes), max(10.0, self.users / (self.seconds * COME_WITHIN_PART)))
 
     def check(self) -> None:
-        """Raise `BadSettings`, which says what to mend, where this cannot be."""
+        """Raise `BadSettings` or `Unable`, which say what to mend, where this cannot be."""
         one_of("--shape", self.shape, tuple(SHAPES))
         one_of("--transport", self.transport, TRANSPORTS)
         one_of("--kafka", self.kafka, KAFKAS)
         thresholds.load(self.thresholds)
-        self.check_programs()
-        _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+        need_programs(*NEEDED[self.kafka])
         # One to the client and one to the pod, of each connection; who polls has two.
-        needed = self.users * (2 if self.transport == "websocket" else 4) + OTHER_DESCRIPTORS
-        if allowed < needed:
-            raise BadSettings(
-                f"the proxy needs {needed} file descriptors for {self.users} users and may have {allowed}: "
-                f"raise the limit (ulimit -Hn {needed}), or ask for fewer --users"
-            )
-
-    def check_programs(self) -> None:
-        """Raise `BadSettings` where a part of the cluster is not installed."""
-        for program in NEEDED[self.kafka]:
-            if find(program) is None:
-                raise BadSettings(f"{program} is absent: {PROGRAMS[program].install}")
+        each = 2 if self.transport == "websocket" else 4
+        need_descriptors(self.users * each + OTHER_DESCRIPTORS, f"{self.users:,} people behind one proxy")
 
 
 def kafka_here() -> str:
     """The real one where Java and Maven are, else the one that pip brings."""
-    return APACHE if find("java") and find("mvn") else EMBEDDED
+    return APACHE if has_apache_kafka() else EMBEDDED
 
 
 def one_of(option: str, given: str, known: tuple[str, ...]) -> None:

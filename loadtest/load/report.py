@@ -14,9 +14,10 @@ from load.page import Page, Table
 from load.progress import ENTRY, rates
 from load.stage import Lived
 from swarm import timeline as timelines
+from tool.errors import Unable
 from tool.kept import Header
+from tool.quantities import MB
 
-MB: Final = 1_000_000
 THRESHOLDS: Final = ("what", "limit", "measured", "allowed", "")
 ENTRIES: Final = ("entry", "count", "failures", "p50 ms", "p95 ms", "p99 ms")
 FAILURES: Final = ("entry", "what", "times")
@@ -170,6 +171,14 @@ def print_report(console: Console, report: Report) -> None:
     console.print(report.verdict, style=style, markup=False, highlight=False)
     for problem in report.problems[1:]:
         console.print(problem, style="red", markup=False, highlight=False)
+
+
+def make(directory: Path) -> None:
+    """Make the directory of --report. Raises `Unable` where that cannot be."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unable(f"--report {error}") from None
 
 
 def write(where: Path, report: Report) -> None:

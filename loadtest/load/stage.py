@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -11,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import httpx
+
 from load.plan import APACHE, Plan
 from observe.sampler import Sampler
-from parts import swarm
+from parts import scrape, swarm
 from parts.apache_kafka import ApacheKafka
 from parts.child import Child
 from parts.embedded_kafka import EmbeddedKafka
-from parts.http import get
 from parts.pod import Cluster, Pod
 from parts.ports import free_port
 from parts.redis_server import RedisServer
@@ -30,8 +30,6 @@ PARTITIONS: Final = 12
 FOLLOW_SECONDS: Final = 0.2
 # Beyond its time: Locust begins, the last messages come (half a minute at most), everybody leaves, and it counts.
 MORE_SECONDS: Final = 90.0
-CONNECTIONS: Final = re.compile(r"^realtime_connections(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
-
 OUTPUT_LINES: Final = 15
 
 
@@ -205,9 +203,10 @@ def _child(parent: int, number: int) -> int | None:
 
 
 async def _connections(pod: Pod) -> float | None:
-    if not pod.is_running or (response := await get(f"{pod.url}/metrics")) is None:
+    try:
+        return await scrape.total(pod, "realtime_connections") if pod.is_running else None
+    except httpx.TransportError:  # it leaves, or has just come
         return None
-    return sum(map(float, CONNECTIONS.findall(response.text)))
 
 
 def _tracks(sampler: Sampler, earlier_seconds: float) -> Tracks:

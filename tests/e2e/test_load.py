@@ -101,8 +101,11 @@ def is_under_way(master: int) -> bool:
     [
         ("exec python -m load --shape pear", "load: --shape pear: there is plateau, ramp"),
         ("exec python -m load --thresholds /nowhere.toml", "load: --thresholds /nowhere.toml: [Errno 2]"),
-        ("ulimit -n 600; exec python -m load --users 500", "may have 600: raise the limit (ulimit -Hn 1256)"),
-        ("exec python -m load --report /proc/report", "load: [Errno 2]"),
+        (
+            "ulimit -n 600; exec python -m load --users 500",
+            "may open 600: raise the hard limit (as root `ulimit -Hn 1256`",
+        ),
+        ("exec python -m load --report /proc/report", "load: --report [Errno 2]"),
         ("exec python -m load.of_timeline /nowhere.jsonl", "load-report: /nowhere.jsonl: [Errno 2]"),
         ("exec python -m load.of_timeline /dev/null", "load-report: /dev/null holds no second of a run"),
         ("exec python -m load.capacity --transport pigeon", "swarm-capacity: --transport pigeon: there is websocket"),

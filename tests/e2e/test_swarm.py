@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from parts import swarm
-from parts.http import get
+from parts import scrape, swarm
 from parts.pod import Cluster
 from parts.ports import free_port
 from parts.topics import Topics
@@ -58,11 +57,7 @@ def options(cluster: Cluster, *more: str) -> list[str]:
 
 async def _is_told(cluster: Cluster) -> bool:
     """Whether most of the people are connected."""
-    told = [await get(f"{pod.url}/metrics") for pod in cluster.pods]
-    counts = re.findall(
-        r"^realtime_connections\{[^}]*\} (\S+)$", "\n".join(one.text for one in told if one), re.MULTILINE
-    )
-    return sum(map(float, counts)) >= 40
+    return sum([await scrape.total(pod, "realtime_connections") for pod in cluster.pods]) >= 40
 
 
 def entries(ran: swarm.Ran) -> dict[str, dict[str, Any]]:

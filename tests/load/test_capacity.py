@@ -9,7 +9,7 @@ from load.capacity import HEADINGS, Capacity, judge
 from load.plan import Plan
 from load.stage import Lived, Tracks
 from swarm.timeline import Entry, Second, Timeline
-from swarm.tokens import BadSettings
+from tool.errors import Failed
 
 PLAN = Plan(
     users=1_000,
@@ -23,7 +23,7 @@ PLAN = Plan(
     kafka="embedded",
 )
 RAMP, QUIET, END = 10, 20, 31
-KB = 1_024
+KB = 1_000
 
 
 def lived(held: int = 1_000, cores: float = 0.5) -> Lived:
@@ -80,5 +80,5 @@ def test_what_each_costs_is_told_by_the_difference() -> None:
 def test_a_run_that_ends_before_all_have_come_is_told() -> None:
     what = lived()
     what.timeline.seconds = [replace(one, phase="ramp") for one in what.timeline.seconds]
-    with pytest.raises(BadSettings, match="give it more --seconds"):
+    with pytest.raises(Failed, match="give it more --seconds"):
         judged(what)
