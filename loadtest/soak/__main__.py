@@ -1,9 +1,6 @@
 """The command line: `make soak`, or with ARGS="--minutes 10"."""
 
 import logging
-import shutil
-import tempfile
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,16 +12,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from parts.apache_kafka import ApacheKafka
 from parts.haproxy import haproxy_name
-from parts.needs import PROGRAMS, find
 from parts.redis_server import redis_name
-from soak.judge import TooShort
 from soak.report import print_soaked, write_results
-from soak.run import Plan, Soaked, soak
-from tool import kept, machine
+from soak.run import INTERRUPTED, Plan, Soaked, soak
+from tool.frame import BROKEN, RESULTS, begun
+from tool.kept import Header
+from tool.machine import need_descriptors
+from tool.needs import need_programs
 
-REPOSITORY: Final = Path(__file__).parents[2]
-RESULTS: Final = REPOSITORY / "loadtest" / "results"
-LINE_CHARACTERS: Final = 140
 # Of this process for each client: polling has two connections at times.
 DESCRIPTORS_OF_A_CLIENT: Final = 3
 OTHER_DESCRIPTORS: Final = 500
@@ -39,39 +34,25 @@ def main(
     ] = 0.0,
     results: Annotated[Path, typer.Option(help="Where the results go.")] = RESULTS,
 ) -> None:
-    """Keep three pods at half load while clients come and go. Exits 1 when something grows, is lost, or comes twice."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LINE_CHARACTERS)
-    for program in ("java", "mvn", "redis-server", "haproxy"):
-        if find(program) is None:
-            raise SystemExit(f"{program} is missing: {PROGRAMS[program].install}")
-    descriptors = machine.raise_descriptor_limit()
-    if (needed := clients * DESCRIPTORS_OF_A_CLIENT + OTHER_DESCRIPTORS) > descriptors:
-        raise SystemExit(f"--clients {clients} takes {needed:,} descriptors; a process here may open {descriptors:,}.")
-    for library in ("aiokafka", "asyncio"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
-    started, began, about_machine = datetime.now(UTC), time.monotonic(), machine.describe()
-    directory = Path(tempfile.mkdtemp(prefix="realtime-soak-"))
-    try:
+    """Keep three pods at half load while clients come and go.
+
+    Exits 1 when something grows, or may have, when an event is lost or comes twice, or when a part ends; also then, and
+    after Ctrl-C, what is known by then is kept.
+    """
+    with begun("soak") as tool:
+        need_programs("java", "mvn", "redis-server", "haproxy")
+        need_descriptors(clients * DESCRIPTORS_OF_A_CLIENT + OTHER_DESCRIPTORS, f"--clients {clients}")
+        for library in ("aiokafka", "asyncio"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)
         plan = Plan(minutes, clients, churn, events_per_second or None)
-        soaked = uvloop.run(_run(console, plan, directory))
-    except TooShort as short:
-        raise SystemExit(f"{short}: let it run longer") from None
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    header = kept.Header(
-        date=started,
-        commit=machine.commit(REPOSITORY),
-        command=kept.command("soak"),
-        seconds=time.monotonic() - began,
-        machine=about_machine,
-        versions=machine.versions() | {"beside": f"{ApacheKafka.title}, {redis_name()}, {haproxy_name()}"},
-    )
-    print_soaked(console, soaked)
-    kept.print_where(console, write_results(results, header, soaked))
-    if not soaked.is_good:
-        raise SystemExit(1)
+        soaked = uvloop.run(_run(tool.console, plan, tool.directory))
+        header = tool.header(Header, beside=[ApacheKafka.title, redis_name(), haproxy_name()])
+        print_soaked(tool.console, soaked)
+        tool.tell_where(write_results(results, header, soaked))
+        if soaked.broke == INTERRUPTED:
+            raise KeyboardInterrupt
+        if not soaked.is_good:
+            raise SystemExit(BROKEN)
 
 
 async def _run(console: Console, plan: Plan, directory: Path) -> Soaked:

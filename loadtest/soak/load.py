@@ -14,8 +14,12 @@ HALF: Final = 0.5
 # Two paces make a line, on which half is looked for.
 TRIED_PER_SECOND: Final = (50.0, 200.0)
 WARM_UP_SECONDS: Final = 10.0
+# After the pace has changed.
+SETTLE_SECONDS: Final = 2.0
 TRY_SECONDS: Final = 10.0
 PER_SECOND: Final = (20.0, 2_000.0)
+# Of the machine, for an event a second: below that what was tried is noise.
+EACH_MIN: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -27,29 +31,45 @@ class Load:
 
 
 async def find_half(crowd: Crowd, pids: Callable[[], Iterable[int]]) -> Load:
-    """Find how many events a second take half of the machine, clients, churn, Kafka and Redis included."""
-    tried = {}
-    crowd.per_second = TRIED_PER_SECOND[0]
+    """Find how many events a second take half of the machine, clients, churn, Kafka and Redis included.
+
+    What two paces promise is tried as well, and corrected by what it takes. Raises `ProcessLookupError` when one ends.
+    """
     await asyncio.sleep(WARM_UP_SECONDS)
-    for crowd.per_second in TRIED_PER_SECOND:
-        before, began = _spent(pids), time.monotonic()
-        await asyncio.sleep(TRY_SECONDS)
-        tried[crowd.per_second] = (_spent(pids) - before) / (time.monotonic() - began) / cores()
-        crowd.check()
-    return Load(half_of(tried), tried)
+    tried: dict[float, float] = {}
+    for pace in TRIED_PER_SECOND:
+        tried[pace] = await _share_at(pace, crowd, pids)
+    each = share_of_each(tried)
+    pace = towards_half(pace, tried[pace], each)
+    tried[pace] = await _share_at(pace, crowd, pids)
+    return Load(towards_half(pace, tried[pace], each), tried)
 
 
-def half_of(tried: dict[float, float]) -> float:
-    """Events a second where the line through what was tried comes to half; within what makes sense."""
+def share_of_each(tried: dict[float, float]) -> float:
+    """Of the machine, for an event a second more: by the line through two paces."""
     (few, share_of_few), (many, share_of_many) = tried.items()
-    each = max(1e-6, (share_of_many - share_of_few) / (many - few))
+    return max(EACH_MIN, (share_of_many - share_of_few) / (many - few))
+
+
+def towards_half(per_second: float, share: float, each: float) -> float:
+    """Events a second that take half, where so many take this share; within what makes sense."""
     lowest, highest = PER_SECOND
-    return round(min(highest, max(lowest, few + (HALF - share_of_few) / each)))
+    return round(min(highest, max(lowest, per_second + (HALF - share) / each)))
 
 
 def cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+async def _share_at(per_second: float, crowd: Crowd, pids: Callable[[], Iterable[int]]) -> float:
+    crowd.per_second = per_second
+    await asyncio.sleep(SETTLE_SECONDS)
+    before, began = _spent(pids), time.monotonic()
+    await asyncio.sleep(TRY_SECONDS)
+    share = (_spent(pids) - before) / (time.monotonic() - began) / cores()
+    crowd.check()
+    return share
 
 
 def _spent(pids: Callable[[], Iterable[int]]) -> float:

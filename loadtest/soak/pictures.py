@@ -7,22 +7,25 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from observe.plots import COLOURS, figure, save
-from soak.judge import SECONDS_PER_HOUR, Series, Trend
-from soak.run import MB, Soaked
+from soak.judge import Series, Trend
+from soak.run import Soaked
+from tool.quantities import MB
 
 SECONDS_PER_MINUTE: Final = 60.0
 # Above what is drawn.
 ROOM: Final = 1.2
 
 
-def draw(soaked: Soaked, path: Path) -> None:
+def draw(soaked: Soaked, title: str, path: Path) -> None:
     """Draw all quantities over time."""
-    made, panels = figure(3, 2, title="Half load, clients that come and go")
+    made, panels = figure(3, 2, title=f"{title[0].upper()}{title[1:]}, while clients come and go")
+    fits = {one.name: one for one in soaked.trends}
     for axes, (quantity, by_whose) in zip(panels, soaked.series.items(), strict=True):
-        unit, name = (MB, f"{quantity}, MB") if "memory" in quantity else (1.0, quantity)
+        unit, name = (MB, f"{quantity}, MB") if "memory" in quantity else (1, quantity)
         for colour, (whose, series) in zip(COLOURS, by_whose.items(), strict=False):
-            fitted = next(one for one in soaked.trends if one.name == f"{quantity}, {whose}")
-            _draw(axes, whose, series, fitted, colour, unit)
+            _draw(axes, whose, series, colour, unit)
+            if (fitted := fits.get(f"{quantity}, {whose}")) is not None:
+                _draw_line(axes, fitted, series[-1][0], colour, unit)
         top = ROOM * max(value for series in by_whose.values() for _, value in series) / unit
         axes.set(title=name, xlabel="minutes", xlim=(0, None), ylim=(0, top))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
@@ -32,13 +35,15 @@ def draw(soaked: Soaked, path: Path) -> None:
     save(made, path)
 
 
-def _draw(axes: Axes, whose: str, series: Series, fitted: Trend, colour: str, unit: float) -> None:
+def _draw(axes: Axes, whose: str, series: Series, colour: str, unit: float) -> None:
     minutes = [at / SECONDS_PER_MINUTE for at, _ in series]
     axes.plot(minutes, [value / unit for _, value in series], color=colour, linewidth=0.9, alpha=0.7, label=whose)
-    first, last = (series[0][0] + series[-1][0]) / 2, series[-1][0]
-    half = fitted.slope_per_hour / SECONDS_PER_HOUR * (last - first) / 2
-    ends = [(fitted.mean - half) / unit, (fitted.mean + half) / unit]
-    axes.plot([first / SECONDS_PER_MINUTE, last / SECONDS_PER_MINUTE], ends, color=colour, linewidth=2.2)
+
+
+def _draw_line(axes: Axes, fitted: Trend, end_seconds: float, colour: str, unit: float) -> None:
+    minutes = [(end_seconds - fitted.seconds) / SECONDS_PER_MINUTE, end_seconds / SECONDS_PER_MINUTE]
+    ends = [(fitted.mean - fitted.growth / 2) / unit, (fitted.mean + fitted.growth / 2) / unit]
+    axes.plot(minutes, ends, color=colour, linewidth=2.2)
 
 
 def _shade_first_half(axes: Axes, series: Series) -> None:

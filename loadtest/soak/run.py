@@ -3,23 +3,28 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import httpx
+from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from observe.sampler import Sampler
 from parts.apache_kafka import ApacheKafka
-from parts.http import get
-from parts.pod import Cluster
+from parts.child import Child
+from parts.pod import Cluster, Pod
 from parts.redis_server import RedisServer
+from parts.scrape import metrics
 from parts.tokens import Issuer
 from parts.topics import Topics
+from soak.bounds import BOUNDS
 from soak.crowd import Crowd
-from soak.judge import Account, Bound, Series, Trend, trend
-from soak.load import Load, find_half
+from soak.judge import Account, Outcome, Series, TooShort, Trend, trend
+from soak.load import Load, cores, find_half
+from tool.errors import Failed
 
 PODS: Final = 3
 PARTITIONS: Final = 12
@@ -29,15 +34,12 @@ SAMPLE_SECONDS: Final = (0.5, 5.0)
 LIFETIME_SHARE: Final = 1 / 12
 # But longer than anybody is away.
 LIFETIME_SECONDS: Final = (15, 300)
-TASKS: Final = "realtime_asyncio_tasks"
-MB: Final = 1_048_576.0
-# What may grow along the second half, and by how much before it counts.
-RESIDENT: Final = Bound(0.03, 3 * MB)
-DESCRIPTORS: Final = Bound(0.05, 20)
-THREADS: Final = Bound(0.0, 1)
-TASK_COUNT: Final = Bound(0.05, 20)
-REDIS_KEYS: Final = Bound(0.05, 100)
-REDIS_BYTES: Final = Bound(0.05, 1 * MB)
+TASKS: Final = ("realtime_asyncio_tasks", frozenset[tuple[str, str]]())
+# Clients wander between pods, so what each of them takes is judged of all pods together.
+ALL_PODS: Final = "all pods"
+TOGETHER: Final = ("descriptors", "threads", "tasks")
+LOG_LINES: Final = 5
+INTERRUPTED: Final = "it was interrupted"
 
 
 @dataclass(frozen=True)
@@ -76,23 +78,37 @@ class Plan:
 
 @dataclass
 class Soaked:
-    """What a run came to: all that was sampled, by quantity and by whose it is."""
+    """What a run came to: all that was sampled, by quantity and by whose it is.
+
+    `broke` says what ended it before its time, and is empty otherwise; what was sampled until then is judged, where
+    there is enough of it.
+    """
 
     plan: Plan
     load: Load
     account: Account
     series: Mapping[str, Mapping[str, Series]]
     cores: Mapping[str, float]
-    trends: list[Trend] = field(default_factory=list)
+    trends: list[Trend]
+    seconds: float
+    broke: str = ""
+
+    @property
+    def share(self) -> float:
+        """Of the machine's processor time, what everything took together."""
+        return sum(self.cores.values()) / cores()
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing grows and nothing was lost."""
-        return self.account.is_good and not any(trend.grows for trend in self.trends)
+        """Whether it went on to its end, nothing grows, and nothing was lost."""
+        return not self.broke and self.account.is_good and all(one.outcome is Outcome.FLAT for one in self.trends)
 
 
 async def soak(plan: Plan, directory: Path, say: Callable[[str], None], tell: Callable[[float, str], None]) -> Soaked:
-    """Live through all of it. Raises `TooShort` when nothing can be said of so short a run."""
+    """Live through all of it. Raises `TooShort` when nothing can be said of so short a run.
+
+    Once clients are there and the load is found, a part that ends, or Ctrl-C, ends the run and not what is known of it.
+    """
     kafka, redis = ApacheKafka(directory / "kafka"), RedisServer(directory / "redis")
     try:
         say("Starting Kafka, Redis and three pods")
@@ -120,68 +136,102 @@ async def _live(
     say: Callable[[str], None],
     tell: Callable[[float, str], None],
 ) -> Soaked:
-    pods = {pod.name: pod for pod in cluster.pods}
-    everything = {**pods, "Redis": cluster.redis, "Kafka": cluster.kafka, "haproxy": cluster.haproxy}
-    pids = {name: _pid_of(child) for name, child in everything.items()} | {"clients": os.getpid}
-    if plan.per_second is None:
-        say("Looking for half of the machine")
-        load = await find_half(crowd, lambda: [pid() for pid in pids.values()])
-    else:
-        load = Load(plan.per_second)
+    parts: list[Child] = [*cluster.pods, cluster.redis, cluster.kafka, cluster.haproxy]
+    names = [*(pod.name for pod in cluster.pods), "Redis", "Kafka", "haproxy"]
+    pids = {name: _pid_of(part) for name, part in zip(names, parts, strict=True)} | {"clients": os.getpid}
+    load = await _load(plan, crowd, parts, pids, say)
     crowd.per_second = load.per_second
     gauges: dict[str, Callable[[], Awaitable[float | None]]] = {
-        **{name: _tasks_of(pod.url) for name, pod in pods.items()},
+        **{pod.name: _tasks_of(pod) for pod in cluster.pods},
         "keys": lambda: _ask(client.dbsize()),
         "bytes": lambda: _used_bytes(client),
     }
     sampler = Sampler(pids, gauges, every_seconds=plan.sample_seconds)
+    seconds, broke = 0.0, ""
+    try:
+        await _watch(plan, sampler, crowd, parts, tell)
+        seconds = sampler.elapsed_seconds
+        say("Waiting for what is on its way")
+        await crowd.settle()
+    except asyncio.CancelledError:
+        broke = INTERRUPTED
+    except Failed as failed:
+        broke = str(failed)
+    except (OSError, KafkaError, RedisError) as error:
+        broke = f"{type(error).__name__}: {error}"
+    seconds = seconds or sampler.elapsed_seconds
+    series = dict(_series(sampler, [pod.name for pod in cluster.pods]))
+    try:
+        trends = list(_judge(series))
+    except TooShort:
+        if not broke:
+            raise
+        trends = []
+    means = {name: _mean_cores(sampler, name) for name in pids}
+    return Soaked(plan, load, crowd.account(is_settled=not broke), series, means, trends, seconds, broke)
+
+
+async def _load(
+    plan: Plan, crowd: Crowd, parts: list[Child], pids: Mapping[str, Callable[[], int]], say: Callable[[str], None]
+) -> Load:
+    if plan.per_second is not None:
+        return Load(plan.per_second)
+    say("Looking for half of the machine")
+    try:
+        return await find_half(crowd, lambda: [pid() for pid in pids.values()])
+    except ProcessLookupError:
+        await _check(parts)
+        raise
+
+
+async def _watch(
+    plan: Plan, sampler: Sampler, crowd: Crowd, parts: list[Child], tell: Callable[[float, str], None]
+) -> None:
+    """Sample for as long as is planned. Raises `Failed` when a part ends before."""
     sampling = asyncio.create_task(sampler.run())
     try:
         while sampler.elapsed_seconds < plan.minutes * 60:
             await asyncio.sleep(min(1.0, plan.minutes))
+            await _check(parts)
             crowd.check()
-            account = crowd.account
-            tell(
-                sampler.elapsed_seconds,
-                f"{crowd.listening:,} clients, {account.heard:,} events heard, {account.lost + account.repeated} amiss",
-            )
-            for pod in pods.values():
-                if not pod.is_running:
-                    raise SystemExit(f"{pod.name} has ended:\n{pod.log_tail()}")
+            if sampling.done():
+                await sampling
+            of = crowd.account(is_settled=False).verdict
+            amiss = of.lost + of.repeated + of.disordered
+            heard = f"{crowd.listening:,} clients, {of.delivered:,} events heard, {amiss} amiss"
+            tell(sampler.elapsed_seconds, heard)
     finally:
         sampling.cancel()
         await asyncio.wait([sampling])
-    say("Waiting for what is on its way")
-    await crowd.settle()
-    series = dict(_series(sampler, list(pods)))
-    means = {name: _mean_cores(sampler, name) for name in pids}
-    return Soaked(plan, load, crowd.account, series, means, list(_judge(series)))
+
+
+async def _check(parts: list[Child]) -> None:
+    for part in parts:
+        if not part.is_running:
+            raise Failed(f"{part.name} ended with {await part.ended()}\n{part.log_tail(LOG_LINES)}".rstrip())
 
 
 def _series(sampler: Sampler, pods: list[str]) -> Iterator[tuple[str, dict[str, Series]]]:
     of = {name: [sample for sample in sampler.samples[name] if sample.pid] for name in pods}
     yield "resident memory", {pod: [(s.at_seconds, s.resident_bytes) for s in of[pod]] for pod in pods}
-    yield "descriptors", {pod: [(s.at_seconds, s.descriptors) for s in of[pod]] for pod in pods}
-    yield "threads", {pod: [(s.at_seconds, s.threads) for s in of[pod]] for pod in pods}
-    yield "tasks", {pod: sampler.gauges[pod] for pod in pods}
+    yield "descriptors", _with_all({pod: [(s.at_seconds, s.descriptors) for s in of[pod]] for pod in pods})
+    yield "threads", _with_all({pod: [(s.at_seconds, s.threads) for s in of[pod]] for pod in pods})
+    yield "tasks", _with_all({pod: sampler.gauges[pod] for pod in pods})
     yield "Redis keys", {"Redis": sampler.gauges["keys"]}
     yield "Redis memory", {"Redis": sampler.gauges["bytes"]}
 
 
-BOUNDS: Final = {
-    "resident memory": RESIDENT,
-    "descriptors": DESCRIPTORS,
-    "threads": THREADS,
-    "tasks": TASK_COUNT,
-    "Redis keys": REDIS_KEYS,
-    "Redis memory": REDIS_BYTES,
-}
+def _with_all(by_pod: dict[str, Series]) -> dict[str, Series]:
+    """Add them up, sample by sample: a hole in one shifts it by a sample, which such a sum does not feel."""
+    rows = zip(*by_pod.values(), strict=False)
+    return by_pod | {ALL_PODS: [(row[0][0], sum(value for _, value in row)) for row in rows]}
 
 
 def _judge(series: Mapping[str, Mapping[str, Series]]) -> Iterator[Trend]:
     for quantity, by_whose in series.items():
         for whose, points in by_whose.items():
-            yield trend(f"{quantity}, {whose}", points, BOUNDS[quantity])
+            if whose == ALL_PODS or quantity not in TOGETHER:
+                yield trend(f"{quantity}, {whose}", points, BOUNDS[quantity])
 
 
 def _mean_cores(sampler: Sampler, name: str) -> float:
@@ -192,17 +242,16 @@ def _mean_cores(sampler: Sampler, name: str) -> float:
     return (last.cpu_seconds - first.cpu_seconds) / (last.at_seconds - first.at_seconds)
 
 
-def _pid_of(child: object) -> Callable[[], int]:
-    return lambda: child.pid  # type: ignore[attr-defined, no-any-return]
+def _pid_of(part: Child) -> Callable[[], int]:
+    return lambda: part.pid
 
 
-def _tasks_of(url: str) -> Callable[[], Awaitable[float | None]]:
+def _tasks_of(pod: Pod) -> Callable[[], Awaitable[float | None]]:
     async def ask() -> float | None:
-        response = await get(f"{url}/metrics")
-        if response is None:
+        try:
+            return (await metrics(pod)).get(TASKS)
+        except httpx.TransportError:
             return None
-        lines = (line.partition(" ") for line in response.text.splitlines() if line.startswith(TASKS))
-        return next((float(value) for name, _, value in lines if name == TASKS), None)
 
     return ask
 

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from chaos.links import Link, LinkLost, PollingLink, WebsocketLink
-from soak.judge import Account, Hearing
+from soak.judge import Account
+from tool.numbered import Hearing
 
 AWAY_SECONDS: Final = (1.0, 8.0)
 # After somebody else has broken the connection.
@@ -36,7 +37,7 @@ class Visitor:
     def __init__(self, user: str, token: str, url: str, kind: Kind, account: Account) -> None:
         self.user = user
         self.kind = kind
-        self.hearing = Hearing(account)
+        self.hearing = Hearing()
         self.is_listening = False
         self._token = token
         self._url = url

@@ -8,7 +8,8 @@ from parts.pod import Pod
 
 async def metrics(pod: Pod) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Scrape a pod: (sample's name, labels) -> value."""
-    async with httpx.AsyncClient() as client:
+    # No certificates, as in `parts.http`: loading them takes longer than the request.
+    async with httpx.AsyncClient(trust_env=False, verify=False) as client:
         text = (await client.get(f"{pod.url}/metrics")).text
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
