@@ -111,5 +111,5 @@ def repetitions_of(line: Line) -> str:
 def _counted(counts: Mapping[str, int]) -> str:
     return (
         f"{counts['delivered']:,} of {counts['owed']:,} events were delivered to clients that came back"
-        f" {counts['times back']:,} times, in {counts['repetitions']} repetitions."
+        f" {counts['times back']:,} times (n={counts['repetitions']})."
     )

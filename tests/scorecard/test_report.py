@@ -31,7 +31,7 @@ def test_what_was_counted_is_kept_in_numbers_and_told_in_words(tmp_path: Path) -
 
     assert json.loads((where / "results.json").read_text())["counted"]["2 s drops, realtime"]["owed"] == 3_000
     told = (where / "results.md").read_text()
-    assert "2,999 of 3,000 events were delivered to clients that came back 70 times, in 3 repetitions." in told
+    assert "2,999 of 3,000 events were delivered to clients that came back 70 times (n=3)." in told
     assert "| 2 s drops: delivered | % | 3 | **100 [99.90..100]** |" in told
     assert "Left out, since this machine lacks what it takes: Centrifugo." in told
     assert "- a row: it broke" in told
