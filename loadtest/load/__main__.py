@@ -18,9 +18,10 @@ from parts.redis_server import redis_name
 from realtime.demo.embedded import kafka_name
 from swarm.crowd import TRANSPORTS
 from swarm.shapes import SHAPES
+from swarm.timeline import BAD_SETTINGS
 from swarm.tokens import BadSettings
 from tool.errors import Unable
-from tool.frame import RESULTS, UNABLE, Tool, begun
+from tool.frame import RESULTS, Tool, begun
 from tool.kept import Header
 
 
@@ -57,7 +58,7 @@ def main(
         with tool.console.status("Installing Locust, the first time ..."):
             swarm.installation()
         lived = asyncio.run(_run(tool, plan))
-        if lived.exit_code == UNABLE or not lived.timeline.seconds:
+        if lived.exit_code == BAD_SETTINGS or not lived.timeline.seconds:
             raise Unable(lived.last_words)
         header = tool.header(Header, beside=[haproxy_name(), redis_name(), _kafka_name(kafka)])
         done = Report(f"Load: {shape}, {users:,} people", _facts(plan, header), lived, header)

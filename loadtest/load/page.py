@@ -31,6 +31,7 @@ class Page:
     is_good: bool
     problems: Sequence[str]
     numbers: Sequence[tuple[str, str]]  # value, and of what
+    notes: Sequence[str]  # with which they are to be read
     facts: Mapping[str, str]
     first: Sequence[Table]
     pictures: Mapping[str, bytes]
@@ -53,6 +54,7 @@ class Page:
                 '<dl class="numbers">',
                 *(f"<div><dd>{escape(value)}</dd><dt>{escape(of)}</dt></div>" for value, of in self.numbers),
                 "</dl>",
+                *(f"<p class=warning>{escape(note)}</p>" for note in self.notes),
                 *(line for table in self.first for line in _table(table)),
                 *(line for what, png in self.pictures.items() for line in _picture(what, png)),
                 *(line for table in self.then for line in _table(table)),

@@ -14,6 +14,7 @@ from load.page import Page, Table
 from load.progress import ENTRY, rates
 from load.stage import Lived
 from swarm import timeline as timelines
+from swarm.timeline import FULL_PERCENT, WORKER_LOST
 from tool.errors import Unable
 from tool.kept import Header
 from tool.quantities import MB
@@ -29,7 +30,6 @@ ENTRIES_NOTE: Final = (
 PROCESSES_NOTE: Final = (
     "Resident memory; what the kernel buffers for sockets is not in it. A pod that was restarted begins anew."
 )
-WORKER_LOST: Final = 3
 TIMELINE: Final = "timeline.jsonl"
 
 
@@ -127,15 +127,29 @@ class Report:
         entries = summary.entries if summary is not None else seconds[-1].entries
         late = entries.get(ENTRY)
         wrong = [entries[name].failures if name in entries else 0 for name in ("gap", "duplicate")]
+        delivered = (summary or seconds[-1]).deliveries
         return [
             (f"{max(second.connected for second in seconds):,}", "connected, at most"),
-            (f"{seconds[-1].deliveries:,}", "messages delivered"),
+            (f"{delivered:,}", "messages delivered"),
             (f"{max((rate for _, rate in deliveries), default=0):,.0f}", "deliveries/s, at most"),
             ("" if late is None or late.p50_ms is None else f"{late.p50_ms:,.0f} ms", "late, p50"),
             ("" if late is None or late.p99_ms is None else f"{late.p99_ms:,.0f} ms", "late, p99"),
             (f"{wrong[0]:,}", "gaps"),
             (f"{wrong[1]:,}", "came twice"),
+            (f"{self.lived.timeline.busiest_percent:.0f} %", "of its core, busiest worker"),
         ]
+
+    def notes(self) -> list[str]:
+        """What the numbers are to be read with."""
+        timeline = self.lived.timeline
+        if not timeline.full_seconds:
+            return []
+        note = (
+            f"A worker of Locust was at its limit: the busiest took {timeline.busiest_percent:.0f} % of its core, and "
+            f"{FULL_PERCENT:.0f} % or more in {timeline.full_seconds} of {len(timeline.seconds)} seconds. Lateness and "
+            "rates are its own as much as the cluster's: divide the people over more workers (--processes, --worker)."
+        )
+        return [note]
 
     def tables(self) -> list[Table]:
         """All of them; the thresholds first."""
@@ -167,6 +181,10 @@ def print_report(console: Console, report: Report) -> None:
         for row in rows:
             table.add_row(*row)
         console.print(table)
+    busiest = report.lived.timeline.busiest_percent
+    console.print(f"The busiest worker of Locust took {busiest:.0f} % of its core, at most.", highlight=False)
+    for note in report.notes():
+        console.print(note, style="yellow", markup=False, highlight=False)
     style = "green" if report.exit_code == 0 else "red"
     console.print(report.verdict, style=style, markup=False, highlight=False)
     for problem in report.problems[1:]:
@@ -202,6 +220,7 @@ def _page(report: Report, pictures: Mapping[str, bytes]) -> Page:
         is_good=report.exit_code == 0,
         problems=report.problems,
         numbers=report.numbers(),
+        notes=report.notes(),
         facts={**report.facts, **facts},
         first=[thresholds],
         pictures=pictures,
@@ -212,7 +231,9 @@ def _page(report: Report, pictures: Mapping[str, bytes]) -> Page:
 
 def _as_markdown(report: Report, pictures: Sequence[str]) -> str:
     lines = [f"# {report.title}", "", f"**{report.verdict}**", ""]
+    lines += [line for note in report.notes() for line in (note, "")]
     lines += [f"- {name}: {value}" for name, value in report.facts.items()]
+    lines += [f"- {of[0].upper()}{of[1:]}: {value}" for value, of in report.numbers() if value]
     lines += [f"\n![{name.removesuffix('.png')}]({name})" for name in pictures]
     for table in report.tables():
         if table.rows:
@@ -238,6 +259,8 @@ def _as_json(report: Report) -> dict[str, object]:
         "verdict": report.verdict,
         "exitCode": report.exit_code,
         "problems": report.problems,
+        "notes": report.notes(),
+        "busiestWorkerPercent": report.lived.timeline.busiest_percent,
         "facts": report.facts,
         "summary": None if lived.timeline.summary is None else asdict(lived.timeline.summary),
         "phases": lived.timeline.phases,

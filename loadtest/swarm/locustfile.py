@@ -18,15 +18,13 @@ from swarm.people import AdminDesk, FlakyMobile, InventoryWatcher, Shopper
 from swarm.producer import Producer
 from swarm.recorder import Recorder
 from swarm.shapes import RESTART, SHAPES, Moment
+from swarm.timeline import BAD_SETTINGS, WORKER_LOST
 from swarm.tokens import BadSettings, Signer
 from swarm.workers import Workers
 
 __all__ = ["AdminDesk", "FlakyMobile", "InventoryWatcher", "Producer", "Shopper", "Swarm", "options"]
 
 log = logging.getLogger("swarm")
-# Exit codes beside Locust's 0 and 1.
-BAD_SETTINGS: Final = 2
-WORKER_LOST: Final = 3
 # What a worker tells its master, beside the reason.
 REFUSED: Final = "swarm-refused"
 USERS, PER_SECOND = 100, 50.0

@@ -11,6 +11,11 @@ WINDOW_SECONDS: Final = 5
 DELIVER: Final = "deliver "
 CAUGHT_UP: Final = "caught up"
 PRODUCE: Final = "produce"
+# Exit codes beside Locust's 0 and 1.
+BAD_SETTINGS: Final = 2
+WORKER_LOST: Final = 3
+# Of its core: a worker that is so busy is late by its own doing. Locust itself warns from there on.
+FULL_PERCENT: Final = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +29,17 @@ class Entry:
     p99_ms: float | None
 
 
+def succeeded(entries: Mapping[str, Entry], *names: str) -> int:
+    """How many there were, without failures, of the entries whose names begin so."""
+    return sum(one.count - one.failures for name, one in entries.items() if name.startswith(names))
+
+
 @dataclass(frozen=True, slots=True)
 class Second:
     """The run at one moment: `at` by the calendar, `seconds` since it began; percentiles are of the last few seconds.
 
     `users` there are and `wanted` there should be; `connected` of them have a session now. `cpu_percent` is that of the
-    busiest worker, of one core.
+    busiest worker, of one core, over ten seconds until then.
     """
 
     at: float
@@ -42,19 +52,15 @@ class Second:
     cpu_percent: float
     entries: Mapping[str, Entry]
 
-    def count(self, *names: str) -> int:
-        """How many there were, without failures, of the entries whose names begin so."""
-        return sum(one.count - one.failures for name, one in self.entries.items() if name.startswith(names))
-
     @property
     def deliveries(self) -> int:
         """Messages that people have heard."""
-        return self.count(DELIVER, CAUGHT_UP)
+        return succeeded(self.entries, DELIVER, CAUGHT_UP)
 
     @property
     def events(self) -> int:
         """Records that Kafka has."""
-        return self.count(PRODUCE)
+        return succeeded(self.entries, PRODUCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,11 @@ class Summary:
     problems: Sequence[str]
     exit_code: int
 
+    @property
+    def deliveries(self) -> int:
+        """Messages that people have heard, those that came when its time was over among them."""
+        return succeeded(self.entries, DELIVER, CAUGHT_UP)
+
 
 @dataclass
 class Timeline:
@@ -108,6 +119,16 @@ class Timeline:
             if not began or began[-1][1] != second.phase:
                 began.append((second.seconds, second.phase))
         return began
+
+    @property
+    def busiest_percent(self) -> float:
+        """How much of its core the busiest worker took when it was busiest."""
+        return max((second.cpu_percent for second in self.seconds), default=0.0)
+
+    @property
+    def full_seconds(self) -> int:
+        """How many seconds a worker was at its limit."""
+        return sum(second.cpu_percent >= FULL_PERCENT for second in self.seconds)
 
     def take(self, line: str) -> None:
         """Take one line. Raises `ValueError` where it is none of ours."""

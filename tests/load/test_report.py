@@ -100,6 +100,19 @@ def test_a_report_is_one_file_that_needs_nothing_else_and_says_the_verdict_first
     assert results["samples"]["cores"]["pod-0"]
 
 
+def test_a_worker_that_is_at_its_limit_is_told_beside_the_numbers(tmp_path: Path) -> None:
+    what = lived()
+    assert ("10 %", "of its core, busiest worker") in told(what).numbers()
+    assert not told(what).notes()
+    what.timeline.seconds[2:] = [replace(one, cpu_percent=97.4) for one in what.timeline.seconds[2:]]
+    report.write(tmp_path, told(what))
+    for name in ("report.html", "results.md"):
+        text = (tmp_path / name).read_text()
+        assert "A worker of Locust was at its limit: the busiest took 97 % of its core, and 90 % or more" in text
+        assert "in 2 of 4 seconds" in text
+    assert json.loads((tmp_path / "results.json").read_text())["busiestWorkerPercent"] == 97.4
+
+
 def test_a_report_of_a_run_elsewhere_has_no_processes(tmp_path: Path) -> None:
     what = lived()
     what.tracks = Tracks()
