@@ -1,22 +1,26 @@
 """The model beside what was measured: each phase of each number of pods, the largest of which it was not fitted to."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from statistics import fmean
 from typing import Final
 
 from model import costs, fit
-from model.constants import Constants, Sources
-from model.fit import COPIES, DELIVERIES, EVENTS, PODS, RECORDS, ROOM_MESSAGES, Point
+from model.constants import Constants
+from model.fit import COPIES, DELIVERIES, EVENTS, PODS, READINGS, RECORDS, ROOM_MESSAGES, Point
+from model.sources import Sources
+from scale.figures import BURST
 
-# What the page promises: of pods and Redis while there is work, and of Redis' network.
-ERROR_MAX: Final = 0.25
+# What is promised of each quantity: the error in the mean over all its phases and numbers of pods, idle ones included.
+MEAN_ERROR_MAX: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One measured point, and what the model says of it. `is_held_out`: the model was not fitted to it."""
+    """One measured point, the mean of its repetitions (and of pods), and what the model says of it.
+
+    `is_held_out`: the model was not fitted to it.
+    """
 
     what: str
     unit: str
@@ -33,37 +37,42 @@ class Checked:
 
 
 def check(c: Constants, sources: Sources) -> list[Checked]:
-    """Compare all points, those of pods as the mean over a step's. Constants know nothing of the largest step."""
-    steps, largest = sources.steps, sources.steps[-1]["pods"]
+    """Compare all points."""
+    steps = sources.scale.steps
+    largest = max(step.pods for step in steps)
 
-    def pod(done: Mapping[str, float]) -> float:
-        return costs.pod_cores(c, done[RECORDS], done[ROOM_MESSAGES], done[DELIVERIES])
+    def pod(point: Point) -> float:
+        return costs.pod_cores(c, point.done[RECORDS], point.done[ROOM_MESSAGES], point.done[DELIVERIES])
 
-    def redis(done: Mapping[str, float]) -> float:
-        return costs.redis_cores(c, done[PODS], done[EVENTS], done[COPIES])
+    def redis(point: Point) -> float:
+        return costs.redis_cores(c, point.done[PODS], point.done[EVENTS], point.per_partition, point.done[COPIES])
 
-    def bytes_in(done: Mapping[str, float]) -> float:
-        return costs.redis_bytes_in(c, done[PODS], done[EVENTS])
+    def bytes_in(point: Point) -> float:
+        return costs.redis_bytes_in(c, point.done[PODS], point.done[EVENTS])
 
-    def bytes_out(done: Mapping[str, float]) -> float:
-        return costs.redis_bytes_out(c, done[PODS], done[EVENTS], done[COPIES])
+    def bytes_out(point: Point) -> float:
+        sent = costs.redis_bytes_out(c, point.done[PODS], point.done[EVENTS], point.done[COPIES])
+        return sent + point.done[READINGS] * c.redis_reading_out_bytes
 
-    kinds: list[tuple[str, str, list[Point], Callable[[Mapping[str, float]], float]]] = [
+    kinds: list[tuple[str, str, list[Point], Callable[[Point], float]]] = [
         ("a pod", "cores", fit.pod_points(steps), pod),
         ("Redis", "cores", fit.redis_points(steps), redis),
-        ("Redis receives", "bytes/s", fit.redis_bytes_points(steps, "bytes_in"), bytes_in),
-        ("Redis sends", "bytes/s", fit.redis_bytes_points(steps, "bytes_out"), bytes_out),
+        ("Redis receives", "bytes/s", fit.redis_bytes_in_points(steps), bytes_in),
+        ("Redis sends", "bytes/s", fit.redis_bytes_out_points(steps), bytes_out),
     ]
     checked = []
     for what, unit, points, model in kinds:
-        for (pods, phase), alike in groupby(points, key=lambda point: (point.pods, point.phase)):
-            of_it = list(alike)
-            measured = fmean(point.measured for point in of_it)
-            modelled = fmean(model(point.done) for point in of_it)
-            checked.append(Checked(what, unit, phase, pods, measured, modelled, pods == largest))
+        for pods in sorted({point.pods for point in points}):
+            for phase in dict.fromkeys(point.phase for point in points):
+                alike = [point for point in points if (point.pods, point.phase) == (pods, phase)]
+                if alike:
+                    measured, modelled = fmean(point.measured for point in alike), fmean(map(model, alike))
+                    is_held_out = pods == largest or (phase == BURST and pods != sources.burst_pods)
+                    checked.append(Checked(what, unit, phase, pods, measured, modelled, is_held_out))
     return checked
 
 
-def judged(checked: Sequence[Checked]) -> list[Checked]:
-    """Those that the bound holds for: an idle pod or Redis spends too little to be known so well."""
-    return [one for one in checked if one.phase != "idle"]
+def errors(checked: Sequence[Checked], *, held_out: bool) -> tuple[float, float]:
+    """The mean and the largest error of these, without their signs."""
+    found = [abs(one.error) for one in checked if one.is_held_out == held_out]
+    return fmean(found), max(found)

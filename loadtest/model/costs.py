@@ -1,7 +1,7 @@
 """Pure: what a pod and Redis spend on what they do, by the constants. What is projected and what is checked is this."""
 
 from model.constants import Constants
-from model.fit import US_PER_SECOND
+from scale.figures import US_PER_SECOND
 
 
 def pod_cores(c: Constants, records: float, room_messages: float, deliveries: float) -> float:
@@ -11,9 +11,9 @@ def pod_cores(c: Constants, records: float, room_messages: float, deliveries: fl
     return c.pod_idle_cores + (woken_us + deliveries * c.delivery_us) / US_PER_SECOND
 
 
-def redis_cores(c: Constants, pods: float, records: float, copies: float) -> float:
-    """Cores of a Redis with so many pods, so many records a second, so many copies of messages to pods."""
-    us = pods * c.redis_pod_us + records * c.redis_record_at.at(records) + copies * c.redis_copy_us
+def redis_cores(c: Constants, pods: float, records: float, per_partition: float, copies: float) -> float:
+    """Cores of a Redis with so many pods, so many records a second and in each partition, so many copies to pods."""
+    us = pods * c.redis_pod_us + records * c.redis_record_at.at(per_partition) + copies * c.redis_copy_us
     return c.redis_idle_cores + us / US_PER_SECOND
 
 

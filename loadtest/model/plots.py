@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from model.check import check
-from model.constants import Constants, Sources
+from model.constants import Constants
 from model.project import MIXES, Load, Projection, project
+from model.sources import Sources
 from observe.plots import COLOURS, figure, save
 
 SIZES: Final = tuple(round(10 ** (4 + step / 8)) for step in range(25))
@@ -18,7 +19,7 @@ A_CORE: Final = "% of a core"
 STYLES: Final = {"shop": "-", "dashboard": "-", "stock": "--"}  # the first and the last often are one line
 PANELS: Final[tuple[tuple[str, str, Callable[[Projection], float]], ...]] = (
     ("Pods", "pods", lambda p: p.pods),
-    ("A pod", A_CORE, lambda p: 100 * p.pod_cores),
+    ("The busiest pod", A_CORE, lambda p: 100 * p.busiest_pod_cores),
     ("Redis: the busiest primary", A_CORE, lambda p: 100 * p.redis_busiest_cores),
     ("Redis sends", "MB/s", lambda p: p.redis_out_bytes_per_second / 1e6),
     ("Memory of all pods", "GB", lambda p: p.pods_bytes / 1e9),

@@ -8,13 +8,13 @@ from typing import Final, cast
 from annotated_types import Le
 
 from model import costs
-from model.constants import Constants
-from model.fit import US_PER_SECOND
+from model.constants import ROOMS_A_USER, Constants
 from realtime.resumption.redis import ROUNDS_PER_LIFETIME
 from realtime.settings.clients import SocketSettings
 from realtime.settings.recovery import RecoverySettings
 from realtime.settings.redis import RedisSettings
 from realtime.settings.sections import StatsSettings
+from scale.figures import US_PER_SECOND
 
 # Settings are as they are where nobody sets them.
 PING_SECONDS: Final = SocketSettings().ping_interval_seconds
@@ -25,7 +25,6 @@ REPORT_SECONDS: Final = StatsSettings().interval_seconds
 PRIMARIES_MAX: Final = next(
     cast("int", bound.le) for bound in RedisSettings.model_fields["shards"].metadata if isinstance(bound, Le)
 )
-ROOMS_A_USER: Final = 2
 # Of an order's three messages, one goes into the admins' room, which is on one shard.
 ADMINS_SHARE: Final = 1 / 3
 # Ethernet, IP and TCP around a small packet.
@@ -144,12 +143,14 @@ class RedisCores:
 class Projection:
     """What a load needs. Cores are of one core; bytes a second are sums over the cluster.
 
-    `redis_primaries` is what memory, network and spread work ask for.
+    Intake is done by as many pods as there are partitions: `busiest_pod_cores` is one's that takes in,
+    `other_pod_cores` one's that does not. `redis_primaries` is what memory, network and spread work ask for.
     """
 
     load: Load
     pods: int
-    pod_cores: float
+    busiest_pod_cores: float
+    other_pod_cores: float
     intake_pods: int
     partitions: int
     redis: RedisCores
@@ -177,13 +178,13 @@ class Projection:
 def project(load: Load, constants: Constants, budget: Budget | None = None) -> Projection:
     """Say what a load needs."""
     budget, c = budget or Budget(), constants
-    pods = pods_for(load, c, budget)
     intake_pods = intake_pods_for(load, c, budget)
-    redis = redis_shares(load, c, pods)
+    partitions = partitions_for(load, c, budget)
+    pods = pods_for(load, c, budget, partitions)
+    redis = redis_shares(load, c, pods, partitions)
     directory = directory_bytes(load, c, pods)
     bytes_out = directory + costs.redis_bytes_out(c, pods, load.records_per_second, copies(load, pods))
-    rooms = ROOMS_A_USER * (c.room_bytes + c.subscription_bytes)
-    data = load.sockets * (rooms + c.device_bytes + c.session_bytes)
+    data = load.sockets * c.kept_of_a_socket_bytes
     primaries = max(
         1,
         # Where what is fixed fills more than half of a primary, what is spread gets the other half.
@@ -191,14 +192,15 @@ def project(load: Load, constants: Constants, budget: Budget | None = None) -> P
         math.ceil(bytes_out / budget.redis_bytes_per_second),
         math.ceil(data / budget.redis_data_bytes),
     )
-    newcomers = min(pods * budget.handshakes_per_second, redis_newcomers_per_second(c, primaries))
+    newcomers = min(pods * budget.handshakes_per_second, US_PER_SECOND / newcomer_us(c, primaries))
     pings = 2 * load.sockets / PING_SECONDS
     return Projection(
         load=load,
         pods=pods,
-        pod_cores=cores_of_a_pod(load, c, pods),
+        busiest_pod_cores=cores_of_busiest_pod(load, c, pods, partitions),
+        other_pod_cores=cores_of_a_pod(load, c, pods, 0.0),
         intake_pods=intake_pods,
-        partitions=max(PARTITIONS_MIN, PARTITIONS_A_POD * intake_pods),
+        partitions=partitions,
         redis=redis,
         redis_primaries=primaries,
         redis_in_bytes_per_second=costs.redis_bytes_in(c, pods, load.records_per_second),
@@ -215,23 +217,48 @@ def project(load: Load, constants: Constants, budget: Budget | None = None) -> P
 # -- pods -------------------------------------------------------------------------------------------------------------
 
 
-def cores_of_a_pod(load: Load, c: Constants, pods: int) -> float:
-    """What each of so many pods spends: on its share of orders, pings, hot rooms' members, and on all hot messages."""
+def cores_of_a_pod(load: Load, c: Constants, pods: int, records_per_second: float) -> float:
+    """What each of so many pods spends: on what it takes in, its share of messages and pings, and all hot messages."""
     heard = ROOMS_A_USER * load.orders_per_second / pods + load.hot_messages_per_second
     deliveries = load.deliveries_per_second + DELIVERIES_A_PING * load.sockets / PING_SECONDS
-    return costs.pod_cores(c, load.records_per_second / pods, heard, deliveries / pods)
+    return costs.pod_cores(c, records_per_second, heard, deliveries / pods)
 
 
-def pods_for(load: Load, c: Constants, budget: Budget) -> int:
-    """How many pods, one of which may be away.
+def cores_of_busiest_pod(load: Load, c: Constants, pods: int, partitions: int) -> float:
+    """… one of those that take in: no more of them than there are partitions."""
+    return cores_of_a_pod(load, c, pods, load.records_per_second / min(pods, partitions))
+
+
+def pods_for(load: Load, c: Constants, budget: Budget, partitions: int) -> int:
+    """How many pods, one of which may be away, so that the busiest is not too busy."""
+    _, allowed = _filled(load, c, budget)
+    by_work = _least(lambda pods: cores_of_busiest_pod(load, c, pods, partitions) <= allowed)
+    return max(by_work, math.ceil(load.sockets / budget.sockets_a_pod)) + 1
+
+
+def partitions_for(load: Load, c: Constants, budget: Budget) -> int:
+    """How many partitions of the orders' topics.
+
+    Two for each pod of intake alone; and so many that one of them leaves half of a pod to sockets.
+    """
+    hot, allowed = _filled(load, c, budget)
+    by_work = _least(
+        lambda partitions: (
+            costs.pod_cores(c, load.records_per_second / partitions, load.hot_messages_per_second, 0.0) - hot
+            <= (allowed - hot) / 2
+        )
+    )
+    return max(PARTITIONS_MIN, PARTITIONS_A_POD * intake_pods_for(load, c, budget), by_work)
+
+
+def _filled(load: Load, c: Constants, budget: Budget) -> tuple[float, float]:
+    """How much of a pod hot messages take, and how much may be taken.
 
     Hot messages are no fewer for each of more pods. Where they fill more than half of what a pod may be filled with,
     the rest gets the other half, and pods are busier than they should be.
     """
     hot = costs.pod_cores(c, 0.0, load.hot_messages_per_second, 0.0)
-    allowed = hot + max(budget.pod_cores - hot, budget.pod_cores / 2)
-    by_work = _least(lambda pods: cores_of_a_pod(load, c, pods) <= allowed)
-    return max(by_work, math.ceil(load.sockets / budget.sockets_a_pod)) + 1
+    return hot, hot + max(budget.pod_cores - hot, budget.pod_cores / 2)
 
 
 def intake_pods_for(load: Load, c: Constants, budget: Budget) -> int:
@@ -264,11 +291,15 @@ def hot_copies(load: Load, pods: int) -> float:
     return load.orders_per_second * min(pods, load.admins) + load.stock_per_second * min(pods, load.followers)
 
 
-def redis_shares(load: Load, c: Constants, pods: int) -> RedisCores:
-    """Say what Redis has to do. That part of a record's cost which falls with its batch is taken for the call's."""
+def redis_shares(load: Load, c: Constants, pods: int, partitions: int) -> RedisCores:
+    """Say what Redis has to do. That part of a record's cost which falls with its batch is taken for the call's.
+
+    A batch is of one partition: orders have so many, stock has one.
+    """
     orders, stock = load.orders_per_second, load.stock_per_second
     entries_us = c.redis_batched_record_us
-    calls_us = load.records_per_second * (c.redis_record_at.at(load.records_per_second) - entries_us)
+    calls_us = orders * (c.redis_record_at.at(orders / partitions) - entries_us)
+    calls_us += stock * (c.redis_record_at.at(stock) - entries_us)
     spread_us = (1 - ADMINS_SHARE) * orders * entries_us + ROOMS_A_USER * orders * c.redis_copy_us
     hot_us = (ADMINS_SHARE * orders + stock) * entries_us + hot_copies(load, pods) * c.redis_copy_us
     hot_us += load.sockets / KEPT_AGAIN_SECONDS * c.redis_session_us
@@ -279,9 +310,9 @@ def redis_shares(load: Load, c: Constants, pods: int) -> RedisCores:
     )
 
 
-def redis_newcomers_per_second(c: Constants, primaries: int) -> float:
-    """How many newcomers the first shard can keep sessions of, and all shards together devices."""
-    return US_PER_SECOND / (c.redis_newcomer_session_us + c.redis_newcomer_device_us / primaries)
+def newcomer_us(c: Constants, primaries: int) -> float:
+    """What each newcomer costs the first shard: it keeps the sessions of all, and its share of their devices."""
+    return c.redis_newcomer_session_us + c.redis_newcomer_device_us / primaries
 
 
 def directory_bytes(load: Load, c: Constants, pods: int) -> float:

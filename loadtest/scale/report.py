@@ -4,23 +4,21 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.measurements import Summary
 from scale import figures
 from scale.figures import ADMINS, BURST, IDLE, ORDERS, STOCK, of_kafka, of_pods, of_redis
 from scale.outcome import BURST_TIMES, Copies, Rebalance, Step, by_pods
 from scale.plots import draw_all
 from scale.quiet import disturbances
+from scale.spread import NOISE, cell, growth, summary
 from tool.kept import Header
 from tool.quantities import MB
 
 HEADING: Final = "Cost by pods"
-NOISE: Final = "noise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,28 +130,6 @@ JUDGED: Final[tuple[tuple[str, Callable[[Step], int]], ...]] = (
     ("out of order, or to somebody else", lambda s: s.judgement.misordered + s.judgement.misrouted),
     ("sockets that had to come back", lambda s: s.judgement.reconnects),
 )
-
-
-def summary(values: Sequence[float | None]) -> Summary | None:
-    """What repetitions come to; None where one was not measured."""
-    known = [value for value in values if value is not None]
-    return Summary(median(known), min(known), max(known), len(known)) if len(known) == len(values) > 0 else None
-
-
-def cell(one: Summary | None, form: str) -> str:
-    """The median, and the spread if it can be seen."""
-    if one is None:
-        return "-"
-    middle, lowest, highest = (form.format(value) for value in (one.median, one.lowest, one.highest))
-    return middle if lowest == highest else f"{middle} [{lowest}..{highest}]"
-
-
-def growth(first: Summary | None, last: Summary | None) -> str:
-    """The last median to the first; `noise` where the spreads of several repetitions overlap."""
-    if first is None or last is None or first is last or first.median <= 0:
-        return ""
-    is_noise = first.repetitions > 1 and first.overlaps(last)
-    return f"{last.median / first.median:.2f} x{f', {NOISE}' if is_noise else ''}"
 
 
 def complaints(steps: Sequence[Step]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.fit import Point, fit, predict
+from model.fit import Point, fit, fit_from_rest, predict
 
 COSTS = {"always": 0.005, "records": 0.0004, "deliveries": 0.00002}
 DONE = [
@@ -33,3 +33,15 @@ def test_what_costs_nothing_is_never_found_to_cost_less() -> None:
     found = fit(points(COSTS | {"deliveries": 0.0}, noise=0.02))
 
     assert min(found.values()) >= 0
+
+
+def test_what_is_done_in_idleness_is_fitted_to_idle_phases_alone() -> None:
+    idle = [Point(1, "idle", COSTS["always"], DONE[0])]
+    # All work seems dearer than it is, which must not be taken for the price of being there.
+    work = [Point(1, "orders", predict(COSTS, done) * 1.2, done) for done in DONE[1:]]
+    burst = [Point(1, "burst", predict(COSTS, DONE[1]) / 3, DONE[1])]
+
+    found = fit_from_rest([*idle, *work, *burst])
+
+    assert found["always"] == pytest.approx(COSTS["always"])
+    assert found["records"] > COSTS["records"]
