@@ -94,17 +94,17 @@ class LoadClient:
         joins: Sequence[str] = (),
         dialect: str = SOCKETIO,
         auth: str = "",
-        source: str = "",
+        sources: tuple[str, int] | None = None,
         stamp: str = "",
     ) -> None:
         """Name a group of sockets: where they connect, with which tokens (a file), and which packets they join with.
 
         With several ports, socket follows socket to the next; the first token is the first socket's. `auth` is what
-        CONNECT says beside the token (`,"recovery":true`), `source` the address they connect from, and `stamp` the text
-        before the time of sending in what they hear, if it is not `"t":`.
+        CONNECT says beside the token (`,"recovery":true`), `sources` the first of so many addresses that they connect
+        from in turn, and `stamp` the text before the time of sending in what they hear, if it is not `"t":`.
         """
         await self._tell(f"group {name} {','.join(map(str, ports))} {dialect}" + (f" {tokens}" if tokens else ""))
-        for verb, what in (("from", source), ("auth", auth), ("stamp", stamp)):
+        for verb, what in (("from", "{} {}".format(*sources) if sources else ""), ("auth", auth), ("stamp", stamp)):
             if what:
                 await self._tell(f"{verb} {name} {what}")
         for packet in joins:

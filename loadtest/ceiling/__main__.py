@@ -36,8 +36,8 @@ ROOM_PART: Final = 20
 SOCKETS_MIN: Final = 100
 # Of a process: what it opens beside its sockets.
 OTHER_DESCRIPTORS: Final = 1_000
-# Ports that Linux gives to connections from one address to one server.
-PORTS_OF_AN_ADDRESS: Final = 28_000
+# What a load client has room for.
+SOCKETS_OF_A_CLIENT: Final = 60_000
 
 
 def main(
@@ -130,11 +130,11 @@ def _check_programs() -> None:
 
 def _sockets_of_a_pod(descriptors: int, asked: int) -> int:
     """Say how many a pod and its client take. Raises `SystemExit` when they may not open so many."""
-    most = min(descriptors - OTHER_DESCRIPTORS, PORTS_OF_AN_ADDRESS)
+    most = min(descriptors - OTHER_DESCRIPTORS, SOCKETS_OF_A_CLIENT)
     if most < 1 or asked > most:
         raise SystemExit(
-            f"A process here may open {descriptors:,} descriptors (ulimit -Hn), and {PORTS_OF_AN_ADDRESS:,} ports lead "
-            f"from one address to one pod: {max(0, most):,} sockets are the most that a pod can take, not {asked:,}."
+            f"A process here may open {descriptors:,} descriptors (ulimit -Hn), and needs {OTHER_DESCRIPTORS:,} for "
+            f"other things: {max(0, most):,} sockets are the most that a pod and its client can take, not {asked:,}."
         )
     return asked or most
 

@@ -26,6 +26,9 @@ PODS_AT_ONCE: Final = 4
 # the processor; so they come to a few pods at a time, which take turns: as many as keep all cores busy.
 PODS_OPENING: Final = len(os.sched_getaffinity(0)) + 1
 UNDER_WAY: Final = 32  # of each of them
+# Linux has 28,000 ports for what leads from one address to one server, and looks for one in half of them first: once
+# that half is full, through all of it each time, which takes a millisecond.
+SOCKETS_OF_AN_ADDRESS: Final = 10_000
 TOKEN_SECONDS: Final = 86_400
 # A stock client that recovers says so in CONNECT; the server then keeps its session, and sends places.
 RECOVERS: Final = ',"recovery":true'
@@ -83,7 +86,8 @@ class Pair:
         return f"{group}-{self.number}-{member}"
 
     async def prepare(self, directory: Path, issuer: Issuer) -> None:
-        """Give everybody a token, and the groups their rooms. The client comes from an address of its own."""
+        """Give everybody a token, and the groups their rooms. The client comes from addresses of its own."""
+        sources = f"127.{1 + self.number // 256}.{self.number % 256}.1", -(-self._sockets // SOCKETS_OF_AN_ADDRESS)
         for group, size in ((WATCHERS, self._watchers), (CROWD, self._sockets - self._watchers)):
             path = directory / f"{group}-{self.number}"
             await asyncio.to_thread(self._write_tokens, path, issuer, group, size)
@@ -93,7 +97,7 @@ class Pair:
                 tokens=path,
                 joins=[FOLLOWS_ORDERS, FOLLOWS_STOCK] if group == WATCHERS else [FOLLOWS_ORDERS],
                 auth=RECOVERS,
-                source=f"127.0.{1 + self.number // 250}.{1 + self.number % 250}",
+                sources=sources,
                 stamp=STAMPS[group],
             )
 
@@ -168,13 +172,16 @@ class Stage:
             self._exit.push_async_callback(part.kill)
         await asyncio.gather(self.kafka.start(), self.redis.start())
         await self.topics.create(partitions=PARTITIONS)
+        for pair in self.pairs:
+            await self._exit.enter_async_context(pair.client)
         turns, started = asyncio.Semaphore(PODS_AT_ONCE), 0
         pods = [*self.intake, *(pair.pod for pair in self.pairs)]
+        # Pods go first, and at once: else they would say goodbye to hundreds of thousands of clients.
+        self._exit.push_async_callback(lambda: asyncio.gather(*(pod.kill() for pod in pods)))
 
         async def start(pod: Pod) -> None:
             nonlocal started
             async with turns:
-                self._exit.push_async_callback(pod.kill)
                 await pod.start()
             started += 1
             self._say(f"{started} of {len(pods)} pods are ready")
@@ -184,7 +191,6 @@ class Stage:
                 starting.create_task(start(pod))
         self._say("Signing a token for each socket")
         for pair in self.pairs:
-            await self._exit.enter_async_context(pair.client)
             await pair.prepare(self._directory, self._issuer)
         self.producer = await self._exit.enter_async_context(self.topics.producer())
 

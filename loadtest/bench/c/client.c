@@ -2,7 +2,7 @@
 //
 //   group NAME PORT,... DIALECT [TOKENS-FILE]  sockets of this group connect to 127.0.0.1, to these ports in turn, and
 //                                              speak socketio or centrifugo
-//   from NAME ADDRESS                          they connect from this address of the machine; any, if it is not said
+//   from NAME ADDRESS COUNT                    they connect from so many addresses in turn, this one and those behind it
 //   auth NAME FIELDS                           what CONNECT says beside the token (socketio), such as ,"recovery":true
 //   join NAME PACKET                           they send this once connected, and wait for its answer; %d: their number
 //   connect NAME COUNT UNDER-WAY TIMEOUT-S     open so many more, so many at a time
@@ -122,7 +122,8 @@ static int carry_out(char *line) {
     }
     group *g = group_named(name), *by;
     if (!g) return 0;
-    if (!strcmp(verb, "from")) return group_from(g, rest) && printf("{\"ok\":true}\n");
+    if (!strcmp(verb, "from") && sscanf(rest, "%31s %d", other, &a) == 2)
+        return group_from(g, other, a) && printf("{\"ok\":true}\n");
     if (!strcmp(verb, "auth")) {
         g->auth = strdup(rest);
         return printf("{\"ok\":true}\n");

@@ -73,7 +73,13 @@ group *group_add(const char *name, const char *ports, const char *dialect) {
     return g;
 }
 
-int group_from(group *g, const char *address) { return inet_pton(AF_INET, address, &g->source) == 1; }
+int group_from(group *g, const char *address, int count) {
+    struct in_addr first;
+    g->sources_count = count;
+    if (inet_pton(AF_INET, address, &first) != 1 || count < 1) return 0;
+    g->first_source = ntohl(first.s_addr);
+    return 1;
+}
 
 void group_read_tokens(group *g, const char *path) {
     FILE *file = fopen(path, "r");
@@ -151,10 +157,11 @@ void socket_start(group *g) {
     if (s->fd < 0) fail("socket");
     int yes = 1, port = g->ports[s->number % g->ports_count];
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    if (g->source.s_addr) {
-        // The port is chosen by connect(): so it has to be free of this server alone, and 28,000 go to each address.
+    if (g->sources_count) {
+        // The port is chosen by connect(): it has to be free for this server alone.
         setsockopt(s->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
-        struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr = g->source};
+        struct sockaddr_in source = {.sin_family = AF_INET};
+        source.sin_addr.s_addr = htonl(g->first_source + (uint32_t)(s->number % g->sources_count));
         if (bind(s->fd, (void *)&source, sizeof source)) fail("bind");
     }
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};

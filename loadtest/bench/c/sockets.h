@@ -4,7 +4,6 @@
 // rooms they join; what arrives is counted for the group, checked for order, and measured against the time that it carries.
 #pragma once
 #include "histogram.h"
-#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,7 +21,8 @@ typedef struct {
     char name[32];
     int ports[MAX_PORTS], ports_count;  // sockets connect to one after the other
     const struct dialect *dialect;
-    struct in_addr source;  // 0: any
+    uint32_t first_source;  // of so many addresses, one behind the other, that they connect from in turn
+    int sources_count;      // 0: any
     char *auth;             // what CONNECT says beside the token; NULL: nothing
     char **tokens;  // one for each socket in turn; none: CONNECT without auth
     int tokens_count;
@@ -54,7 +54,7 @@ int64_t now_ns(void);
 void sockets_begin(void);
 group *group_named(const char *name);  // NULL: there is none
 group *group_add(const char *name, const char *ports, const char *dialect);  // NULL: too many, or nobody speaks so
-int group_from(group *g, const char *address);  // 0: that is no address
+int group_from(group *g, const char *address, int count);  // 0: that is no address
 void group_read_tokens(group *g, const char *path);
 void group_arm(group *g, int is_strict, const char *order_key);  // begin to count anew
 void group_most_and_fewest(const group *g, long *most, long *fewest);  // frames of a single socket
