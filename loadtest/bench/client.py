@@ -177,8 +177,11 @@ class LoadClient:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(line.encode() + b"\n")
-        async with asyncio.timeout(timeout_seconds + GRACE_SECONDS):
-            answer = await self._process.stdout.readline()
+        try:
+            async with asyncio.timeout(timeout_seconds + GRACE_SECONDS):
+                answer = await self._process.stdout.readline()
+        except TimeoutError:
+            raise LoadFailed(f"the load client does not answer{self._why()}") from None
         if not answer:
             raise LoadFailed(f"the load client ended{self._why()}")
         said: dict[str, Any] = json.loads(answer)

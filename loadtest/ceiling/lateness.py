@@ -5,12 +5,14 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
 from bench.client import LoadFailed, Report
 from ceiling.stage import CROWD, WATCHERS, Pair, Stage
+from tool.producer import Pace
+from tool.quantities import percentile
 
 USER_EVENTS: Final = 300
 USER_EVENTS_PER_SECOND: Final = 50
@@ -24,37 +26,24 @@ NS_PER_MS: Final = 1_000_000
 
 @dataclass(frozen=True)
 class Lateness:
-    """Of so many messages, in milliseconds; `arrived` of `expected`."""
+    """Of so many messages, in milliseconds, None when none arrived; `arrived` of `expected`."""
 
     expected: int
     arrived: int
-    p50_ms: float
-    p99_ms: float
-    max_ms: float
+    p50_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
 
     @classmethod
     def of(cls, latencies_ns: Mapping[int, int], expected: int) -> Self:
         """From a histogram: latency -> how many messages had it."""
-        return cls(
-            expected,
-            sum(latencies_ns.values()),
-            *(quantile(latencies_ns, share) / NS_PER_MS for share in (0.5, 0.99, 1.0)),
-        )
+        of = [percentile(latencies_ns, share) for share in (0.5, 0.99, 1.0)]
+        return cls(expected, sum(latencies_ns.values()), *(None if ns is None else ns / NS_PER_MS for ns in of))
 
     @property
     def is_whole(self) -> bool:
         """Whether each message came, and once."""
         return self.arrived == self.expected
-
-
-def quantile(histogram: Mapping[int, int], share: float) -> float:
-    """The value that a share of all does not exceed; 0 for none."""
-    wanted, seen = share * sum(histogram.values()), 0
-    for value, count in sorted(histogram.items()):
-        seen += count
-        if seen >= wanted:
-            return value
-    return 0.0
 
 
 class Probe:
@@ -69,34 +58,37 @@ class Probe:
         """Orders of users by chance, each told to that user's one socket."""
         pairs = [pair for pair in self._stage.pairs if pair.counts[CROWD]]
         expected = Counter[int]()
-        await self._arm(CROWD, '"orderId":"')
-        async for number in self._paced(USER_EVENTS, USER_EVENTS_PER_SECOND):
+
+        async def write() -> None:
             pair = self._chance.choice(pairs)
-            expected[pair.number] += MESSAGES_OF_AN_ORDER
             user = pair.user(CROWD, self._chance.randrange(pair.counts[CROWD]))
-            order = {"orderId": str(number), "userId": user, "status": "shipped"}
+            order = {"orderId": str(self._number()), "userId": user, "status": "shipped"}
             await self._write("order.updated", user, order | {"trackingNumber": str(time.monotonic_ns())})
+            expected[pair.number] += MESSAGES_OF_AN_ORDER
+
+        await self._arm(CROWD, '"orderId":"')
+        await Pace(write, USER_EVENTS_PER_SECOND).run(USER_EVENTS)
         return await self._lateness(CROWD, expected, USER_EVENTS)
 
     async def of_room(self) -> Lateness:
         """One product's stock, told to everybody who follows all."""
-        await self._arm(WATCHERS, '"stock":')
-        async for number in self._paced(ROOM_EVENTS, ROOM_EVENTS_PER_SECOND):
-            stock = {"productId": "p-1", "stock": number, "lowStockThreshold": 0}
+
+        async def write() -> None:
+            stock = {"productId": "p-1", "stock": self._number(), "lowStockThreshold": 0}
             await self._write("inventory.updated", "p-1", stock | {"sku": str(time.monotonic_ns())})
+
+        await self._arm(WATCHERS, '"stock":')
+        await Pace(write, ROOM_EVENTS_PER_SECOND).run(ROOM_EVENTS)
         expected = Counter({pair.number: ROOM_EVENTS * pair.counts[WATCHERS] for pair in self._stage.pairs})
         return await self._lateness(WATCHERS, expected, expected.total())
 
     async def _arm(self, group: str, order_key: str) -> None:
         await asyncio.gather(*(pair.client.arm(group, order_key, strict=False) for pair in self._stage.pairs))
 
-    async def _paced(self, count: int, per_second: float) -> AsyncIterator[int]:
-        due = time.monotonic()
-        for _ in range(count):
-            await asyncio.sleep(due - time.monotonic())
-            due += 1 / per_second
-            self._numbers += 1
-            yield self._numbers
+    def _number(self) -> int:
+        """The next of all that are written."""
+        self._numbers += 1
+        return self._numbers
 
     async def _write(self, topic: str, key: str, fact: Mapping[str, object]) -> None:
         stage = self._stage

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from aiokafka.errors import KafkaError
+
 from bench.client import LoadFailed
 from ceiling.lateness import Lateness, Probe
 from ceiling.memory import BYTES_PER_GB, Available, Memory
@@ -20,6 +22,8 @@ SLOWEST_HANDSHAKES_PER_SECOND: Final = 10.0
 # After sockets have been opened, until all that is written about them later is written.
 SETTLE_SECONDS: Final = 5.0
 QUIET_SECONDS: Final = 5.0
+# What ends a climb and not what is known of it: a socket or a message that is lost, a process that is gone.
+BREAKS: Final = (LoadFailed, OSError, KafkaError)
 
 
 @dataclass(frozen=True)
@@ -49,18 +53,23 @@ class Step:
 
 @dataclass
 class Climb:
-    """A whole run. `empty` is the memory before the first socket; `path` holds (seconds, sockets, bytes available)."""
+    """A whole run. `empty` is the memory before the first socket; `path` holds (seconds, sockets, bytes available).
+
+    `broke` is empty, unless it was something broken that ended it.
+    """
 
     plan: Plan
     empty: Memory
     ended_by: str = ""
+    broke: str = ""
     steps: list[Step] = field(default_factory=list)
     path: list[tuple[float, int, int]] = field(default_factory=list)
 
     @property
     def is_whole(self) -> bool:
-        """Whether each message came, and once, and no socket was lost."""
-        return bool(self.steps) and all(step.of_users.is_whole and step.of_room.is_whole for step in self.steps)
+        """Whether each message came, and once, no socket was lost, and nothing broke."""
+        is_heard = all(step.of_users.is_whole and step.of_room.is_whole for step in self.steps)
+        return bool(self.steps) and is_heard and not self.broke
 
 
 class Ramp:
@@ -79,23 +88,28 @@ class Ramp:
     async def run(self) -> Climb:
         """Open sockets tenth by tenth. A tenth that could not be finished is looked at, too."""
         self._began = time.monotonic()
-        climb, stage = self.climb, self._stage
-        goals = [self._plan.sockets * tenth // TENTHS for tenth in range(1, TENTHS + 1)]
-        for goal in goals:
-            before, spent, began = stage.sockets, stage.cpu_seconds(), time.monotonic()
-            self._note()
-            try:
-                await self._open_up_to(goal)
-                seconds = time.monotonic() - began
-                if stage.sockets > before:
-                    pace = (stage.sockets - before) / seconds
-                    climb.steps.append(await self._look(pace, _cores(spent, stage.cpu_seconds(), seconds)))
-            except LoadFailed as failed:
-                climb.ended_by = f"what broke: {failed}"
-            if climb.ended_by:
-                return climb
+        climb = self.climb
+        try:
+            for tenth in range(1, TENTHS + 1):
+                await self._climb_to(self._plan.sockets * tenth // TENTHS)
+                if climb.ended_by:
+                    return climb
+        except BREAKS as error:
+            climb.broke = await self._stage.who_ended() or str(error) or type(error).__name__
+            climb.ended_by = f"what broke: {climb.broke}"
+            return climb
         climb.ended_by = f"--sockets {self._plan.sockets}: all of them are open"
         return climb
+
+    async def _climb_to(self, goal: int) -> None:
+        stage = self._stage
+        before, spent, began = stage.sockets, stage.cpu_seconds(), time.monotonic()
+        self._note()
+        await self._open_up_to(goal)
+        seconds = time.monotonic() - began
+        if stage.sockets > before:
+            pace = (stage.sockets - before) / seconds
+            self.climb.steps.append(await self._look(pace, _cores(spent, stage.cpu_seconds(), seconds)))
 
     async def _open_up_to(self, goal: int) -> None:
         stage, plan = self._stage, self._plan

@@ -21,11 +21,11 @@ HEADINGS: Final = (
     *("one user p50", "p99 ms", "room p50", "p99 ms", "cores opening", "cores quiet"),
 )
 EXPLANATION: Final = (
-    "KB are for each socket, and what came with the sockets: what empty pods take is not in them. Processes are "
-    "counted by their proportional share (PSS). The kernel has both ends of each connection, a server but one. A "
-    "user's message is timed from the Kafka producer's call until that user's socket has read it, a room's until each "
-    "of its members has. Cores are processors kept busy by everything together: while sockets are opened, and while "
-    "nobody says anything."
+    "KB, of 1,024 bytes as the kernel's are, are for each socket, and what came with the sockets: what empty pods take "
+    "is not in them. Processes are counted by their proportional share (PSS). The kernel has both ends of each "
+    "connection, a server but one. A user's message is timed from the Kafka producer's call until that user's socket "
+    "has read it, a room's until each of its members has. Cores are processors kept busy by everything together: while "
+    "sockets are opened, and while nobody says anything."
 )
 
 
@@ -84,7 +84,7 @@ def print_climb(console: Console, climb: Climb, header: CeilingHeader) -> None:
         table.add_row(*cells(step, climb))
     console.print(table)
     for sentence in sentences(climb, header):
-        console.print(sentence, highlight=False, markup=False)
+        console.print(sentence, style=None if climb.is_whole else "red", highlight=False, markup=False)
 
 
 def write_results(results: Path, header: CeilingHeader, climb: Climb) -> Path:
@@ -133,6 +133,7 @@ def _as_json(header: CeilingHeader, climb: Climb) -> dict[str, object]:
     return {
         **header.as_json(),
         "ended_by": climb.ended_by,
+        "broke": climb.broke,
         "empty": asdict(climb.empty),
         "steps": [asdict(step) for step in climb.steps],
         "path": [dict(zip(("at_seconds", "sockets", "available_bytes"), point, strict=True)) for point in climb.path],
@@ -140,7 +141,8 @@ def _as_json(header: CeilingHeader, climb: Climb) -> dict[str, object]:
 
 
 def _late(late: Lateness) -> tuple[str, str]:
-    return f"{late.p50_ms:.1f}", f"{late.p99_ms:.1f}"
+    p50, p99 = ("-" if ms is None else f"{ms:.1f}" for ms in (late.p50_ms, late.p99_ms))
+    return p50, p99
 
 
 def _shares(cores: Mapping[str, float]) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -14,10 +14,12 @@ from bench.client import LoadClient
 from ceiling.memory import Memory, kernel_bytes, proportional_bytes
 from observe.processes import cpu_seconds
 from parts.apache_kafka import ApacheKafka
+from parts.child import Child
 from parts.pod import Pod
 from parts.redis_server import RedisServer
 from parts.tokens import Issuer
 from parts.topics import Topics
+from parts.waiting import eventually
 
 INTAKE_PODS: Final = 2
 PARTITIONS: Final = 12
@@ -38,6 +40,7 @@ CROWD, WATCHERS = "crowd", "watchers"
 STAMPS: Final = {CROWD: '"trackingNumber":"', WATCHERS: '"sku":"'}
 # A JVM that starts beside much else.
 KAFKA_START_SECONDS: Final = 240.0
+ENDING_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,13 @@ class Stage:
         for outcome in await asyncio.gather(*opening, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
+
+    async def who_ended(self) -> str:
+        """Say which parts are gone that should be here, and their exit codes; empty when all are here."""
+        parts: list[Child] = [self.kafka, self.redis, *self.intake, *(pair.pod for pair in self.pairs)]
+        with suppress(AssertionError):  # a process that ends closes its sockets before it can be seen to have ended
+            await eventually(lambda: not all(part.is_running for part in parts), ENDING_SECONDS, "one has ended")
+        return ", ".join([f"{part.name} ended with {await part.ended()}" for part in parts if not part.is_running])
 
     def memory(self) -> Memory:
         """Who holds how much, now. Intake and Kafka do not grow with sockets, and are left out."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from ceiling.lateness import NS_PER_MS, Lateness, quantile
+from ceiling.lateness import NS_PER_MS, Lateness
 
 
 def test_histograms_of_clients_are_one_histogram() -> None:
@@ -11,11 +11,8 @@ def test_histograms_of_clients_are_one_histogram() -> None:
     assert Lateness.of(of_both, 101) == Lateness(101, 101, p50_ms=1.0, p99_ms=2.0, max_ms=900.0)
 
 
-def test_a_quantile_is_the_value_that_a_share_does_not_exceed() -> None:
-    histogram = Counter(range(1, 101))
-
-    assert [quantile(histogram, share) for share in (0.01, 0.5, 0.99, 1.0)] == [1, 50, 99, 100]
-    assert quantile({}, 0.5) == 0
+def test_of_none_that_arrived_nothing_is_said() -> None:
+    assert Lateness.of({}, 5) == Lateness(5, 0, p50_ms=None, p99_ms=None, max_ms=None)
 
 
 def test_a_message_too_few_or_too_many_is_seen() -> None:

@@ -1,5 +1,7 @@
 """A small climb on real parts, and what ends one."""
 
+import json
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from ceiling.report import CeilingHeader, sentences, write_results
 from ceiling.stage import INTAKE_PODS, Stage, evenly
 
 SOCKETS, PER_POD, ROOM = 120, 30, 6
+HEADER = CeilingHeader(datetime.now(UTC), "0000000", "make ceiling", 1.0, {}, {}, 4, PER_POD, INTAKE_PODS)
 
 
 @pytest.fixture
@@ -54,10 +57,27 @@ async def test_every_message_is_heard_at_each_look_until_something_ends(
         assert step.of_users.arrived == 20
         assert step.of_room.arrived == 5 * ROOM
         assert step.handshakes_per_second > 0
-    header = CeilingHeader(datetime.now(UTC), "0000000", "make ceiling", 1.0, {}, {}, 4, PER_POD, INTAKE_PODS)
-    results = write_results(tmp_path, header, climb)
+    results = write_results(tmp_path, HEADER, climb)
     assert {path.name for path in results.iterdir()} == {"results.json", "results.md", "ceiling.png"}
-    assert f"{opened[-1]} sockets at the last look, on 4 pods. Ended by memory" in sentences(climb, header)[0]
+    assert f"{opened[-1]} sockets at the last look, on 4 pods. Ended by memory" in sentences(climb, HEADER)[0]
+
+
+@pytest.mark.usefixtures("is_quick")
+async def test_a_pod_that_is_killed_ends_the_climb_and_not_what_is_known_of_it(tmp_path: Path) -> None:
+    async with Stage(tmp_path, SOCKETS, PER_POD, ROOM, lambda _: None) as stage:
+
+        def tell(sockets: int, _: int) -> None:
+            if sockets > SOCKETS // 2:
+                stage.pairs[0].pod.signal(signal.SIGKILL)
+
+        climb = await Ramp(stage, Plan(SOCKETS, 0, 300), tell, lambda _: None).run()
+
+    assert climb.broke == "pod-0 ended with -9"
+    assert climb.ended_by == "what broke: pod-0 ended with -9"
+    assert [step.sockets for step in climb.steps] == [SOCKETS // 3]
+    assert not climb.is_whole
+    results = write_results(tmp_path, HEADER, climb)
+    assert json.loads((results / "results.json").read_text())["broke"] == climb.broke
 
 
 @pytest.mark.parametrize(
