@@ -33,9 +33,9 @@ def _descriptors(needed: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(needed, hard), hard))
     if hard < needed:
         raise BadSettings(
-            f"these people take {needed:,} file descriptors, and a process here may open {hard:,}: raise the hard limit "
-            f"(as root `ulimit -Hn {needed}`; in Kubernetes the node's), or divide them over more workers (--processes, "
-            "--worker)"
+            f"these people take {needed:,} file descriptors, and a process here may open {hard:,}: raise the hard "
+            f"limit (as root `ulimit -Hn {needed}`; in Kubernetes the node's), or divide them over more workers "
+            "(--processes, --worker)"
         )
 
 
