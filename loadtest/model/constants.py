@@ -61,7 +61,12 @@ class Constants:
     @property
     def kept_of_a_socket_bytes(self) -> float:
         """What Redis keeps of one, its user's rooms among it."""
-        return ROOMS_A_USER * (self.room_bytes + self.subscription_bytes) + self.device_bytes + self.session_bytes
+        return ROOMS_A_USER * self.room_bytes + self.kept_of_a_quiet_socket_bytes
+
+    @property
+    def kept_of_a_quiet_socket_bytes(self) -> float:
+        """The same where its user was told nothing yet."""
+        return ROOMS_A_USER * self.subscription_bytes + self.device_bytes + self.session_bytes
 
     @property
     def together(self) -> Curve:

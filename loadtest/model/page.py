@@ -7,7 +7,7 @@ from typing import Final
 
 from model.bends import BENDS, reached, reached_at
 from model.check import Checked, check, errors
-from model.constants import SCALE, Constants
+from model.constants import SCALE, SOCKETS, Constants
 from model.findings import finding_lines, measured_lines
 from model.project import MIXES, Budget, Load, Mix, Projection, project
 from model.sources import Sources
@@ -74,6 +74,14 @@ def _check_lines(constants: Constants, sources: Sources) -> list[str]:
             by_number = {one.pods: _checked(one) for one in of_it if one.phase == phase}
             cells = [by_number.get(number, "-") for number in pods]
             lines.append(f"| {phase} | {' | '.join(cells)} |")
+    if sources.redis_socket_bytes is not None:
+        kept, measured = constants.kept_of_a_quiet_socket_bytes, sources.redis_socket_bytes
+        lines += [
+            "",
+            f"What Redis keeps of a socket whose user was told nothing yet: {measured:,.0f} bytes by",
+            f"{_link(sources.paths[SOCKETS])}; {kept:,.0f} as the sum of a device, a session and two subscriptions,",
+            f"each measured by itself ({kept / measured - 1:+.1%}).",
+        ]
     return [*lines, "", "![model and measured](images/scale-check.png)", ""]
 
 

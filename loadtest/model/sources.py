@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any, Final
 
 from bench.scenarios.kafka import PARTITIONS as BACKLOG_PARTITIONS
@@ -38,7 +38,8 @@ class Sources:
     """Which runs, by their directories from the repository; on what processor each was; all of that of `make scale`.
 
     The largest number of pods is left to check by. `ranges`: of constants that are fitted, the lowest and the highest
-    that come out when one number of pods is left out, each in its turn.
+    that come out when one number of pods is left out, each in its turn. `redis_socket_bytes` is what `make ceiling`
+    found Redis to keep of a socket to whose user nothing was told yet; None without it.
     """
 
     paths: Mapping[str, str]
@@ -46,6 +47,7 @@ class Sources:
     scale: Kept
     backlog_us: float
     ranges: Mapping[str, tuple[float, float]]
+    redis_socket_bytes: float | None
 
     def of(self, name: str) -> str:
         """Where a constant comes from."""
@@ -91,6 +93,7 @@ def read() -> tuple[Constants, Sources]:
         scale=kept,
         backlog_us=medians["kafka/cpu"],
         ranges=ranges,
+        redis_socket_bytes=_of_a_socket(told[SOCKETS], "redis") if sockets == CEILING else None,
     )
 
 
@@ -210,10 +213,15 @@ def _of_redis(told: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _of_ceiling(climb: Mapping[str, Any]) -> dict[str, float]:
-    last, empty = climb["steps"][-1], climb["empty"]
-    grown = {part: (last["memory"][part] - empty[part]) / last["sockets"] for part in ("pods", "kernel")}
     # The climb has both ends of each connection on its machine.
-    return {"socket_in_pod_bytes": grown["pods"], "socket_in_kernel_bytes": grown["kernel"] / 2}
+    kernel_bytes = _of_a_socket(climb, "kernel") / 2
+    return {"socket_in_pod_bytes": _of_a_socket(climb, "pods"), "socket_in_kernel_bytes": kernel_bytes}
+
+
+def _of_a_socket(climb: Mapping[str, Any], part: str) -> float:
+    """Bytes of each socket: the median of all looks, as the kernel takes some of its own back when memory is short."""
+    empty = climb["empty"][part]
+    return float(median((step["memory"][part] - empty) / step["sockets"] for step in climb["steps"]))
 
 
 def _of_scorecard(told: Mapping[str, Any]) -> dict[str, float]:

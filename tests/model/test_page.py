@@ -36,6 +36,10 @@ def test_its_pictures_are_there() -> None:
         assert (PAGE.parent / "images" / name).stat().st_size > 10_000
 
 
+def test_what_redis_keeps_of_a_socket_is_what_its_parts_add_up_to() -> None:
+    assert pytest.approx(SOURCES.redis_socket_bytes, rel=0.1) == CONSTANTS.kept_of_a_quiet_socket_bytes
+
+
 @pytest.mark.parametrize("what", ["a pod", "Redis", "Redis receives", "Redis sends"])
 def test_the_model_is_near_what_was_measured_in_the_mean(what: str) -> None:
     errors = [abs(one.error) for one in check(CONSTANTS, SOURCES) if one.what == what]
