@@ -177,8 +177,9 @@ def _constant_lines(constants: Constants, sources: Sources) -> list[str]:
     ]
     for one in fields(constants):
         value = _constant(getattr(constants, one.name))
-        if one.name in sources.ranges:
-            value += f" [{'..'.join(map(_constant, sources.ranges[one.name]))}]"
+        lowest, highest = map(_constant, sources.ranges.get(one.name, (0.0, 0.0)))
+        if lowest != highest:
+            value += f" [{lowest}..{highest}]"
         lines.append(f"| {one.metadata['what']} | {value} | {one.metadata['unit']} | {_link(sources.of(one.name))} |")
     return [*lines, ""]
 

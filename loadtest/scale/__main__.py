@@ -35,7 +35,7 @@ def main(
     users: Annotated[int, typer.Option(min=1, help="Sockets of each pod, each of a user with own orders.")] = 200,
     events_per_second: Annotated[float, typer.Option(min=0.1, help="Order events for the users of each pod.")] = 40.0,
     stock_per_second: Annotated[float, typer.Option(min=0.1, help="Stock events in all, heard by everybody.")] = 4.0,
-    seconds: Annotated[float, typer.Option(min=1, help="How long orders flow; other phases last half of it.")] = 9.0,
+    seconds: Annotated[float, typer.Option(min=1, help="How long orders flow; other phases last half of it.")] = 7.0,
     repetitions: Annotated[int, typer.Option(min=1, help="All numbers of pods, one after the other, so often.")] = 3,
     results: Annotated[Path, typer.Option(help="Where the results go.")] = RESULTS,
 ) -> None:

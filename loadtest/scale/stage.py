@@ -31,7 +31,7 @@ from tool.quantities import percentile
 PARTITIONS_A_POD: Final = 8
 # Of `seconds`: what each pod says once has been said by then; and how long all must be calm behind a rebalance.
 SETTLE_SHARE: Final = 0.1
-CALM_SHARE: Final = 0.2
+CALM_SHARE: Final = 0.5
 OF_ORDERS: Final = (crowd.ORDER, crowd.NOTIFICATION)
 
 Say = Callable[[str], None]
