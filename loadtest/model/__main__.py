@@ -28,7 +28,9 @@ def main(
         float, typer.Option(min=0, help="Orders a second; 0: as the mix has it for so many sockets.")
     ] = 0.0,
     sockets_a_pod: Annotated[int, typer.Option(min=1, help="At most.")] = Budget().sockets_a_pod,
-    scale: Annotated[Path | None, typer.Option(help="Rest on this run of make scale from now on.")] = None,
+    scale: Annotated[
+        Path | None, typer.Option(help="Rest on this run of make scale; the page does from now on.")
+    ] = None,
     ceiling: Annotated[Path | None, typer.Option(help="… and on this one of make ceiling.")] = None,
     page: Annotated[Path, typer.Option(help="What is written, where nothing is projected.")] = PAGE,
     images: Annotated[Path, typer.Option(help="Where its pictures go.")] = IMAGES,
@@ -37,10 +39,8 @@ def main(
     with begun("model", NotMeasured) as tool:
         if mix not in MIXES:
             raise Unable(f"--mix: there are {', '.join(MIXES)}; not {mix!r}")
-        for kind, directory in ((SCALE, scale), (CEILING, ceiling)):
-            if directory is not None:
-                name_run(kind, directory)
-        constants, sources = read()
+        others = {kind: run.resolve().name for kind, run in ((SCALE, scale), (CEILING, ceiling)) if run is not None}
+        constants, sources = read(others)
         if sockets:
             load = Load.of(sockets, MIXES[mix], events_per_second or None)
             _print(tool.console, load, constants, Budget(sockets_a_pod=sockets_a_pod))
@@ -48,6 +48,8 @@ def main(
         from model.plots import draw_all  # noqa: PLC0415 - matplotlib is heavy, and a projection needs none
 
         before, after = _around(page)
+        for kind, run in others.items():
+            name_run(kind, run)
         page.write_text(before + generated(constants, sources) + after)
         images.mkdir(parents=True, exist_ok=True)
         draw_all(images, constants, sources)

@@ -64,17 +64,15 @@ class Sources:
         return _burst(self.scale)[0].pods
 
 
-def name_run(kind: str, directory: Path) -> None:
-    """Let sources.toml name another run, which has to be in loadtest/results. Raises `NotMeasured`."""
-    run = directory.resolve().name
-    _path(kind, run)
+def name_run(kind: str, run: str) -> None:
+    """Let sources.toml name another run."""
     written = SOURCES.read_text()
     SOURCES.write_text(re.sub(rf'^{kind} = ".*"$', f'{kind} = "{run}"', written, count=1, flags=re.MULTILINE))
 
 
-def read() -> tuple[Constants, Sources]:
-    """Fit and collect all constants from the runs that sources.toml names. Raises `NotMeasured`."""
-    named: dict[str, str] = tomllib.loads(SOURCES.read_text())
+def read(others: Mapping[str, str] | None = None) -> tuple[Constants, Sources]:
+    """Fit and collect all constants from the runs that sources.toml names, or from others. Raises `NotMeasured`."""
+    named: dict[str, str] = tomllib.loads(SOURCES.read_text()) | dict(others or {})
     sockets = CEILING if named[CEILING] else SCORECARD
     runs = {SCALE: named[SCALE], BENCH: named[BENCH], REDIS: named[REDIS], SOCKETS: named[sockets]}
     try:
@@ -105,7 +103,7 @@ def _kind(name: str) -> str:
 def _path(kind: str, run: str) -> Path:
     path = RESULTS / run / "results.json"
     if not run or not path.is_file():
-        raise NotMeasured(f"{SOURCES.relative_to(ROOT)}: {kind} names no run in loadtest/results: {run!r}")
+        raise NotMeasured(f"{kind}: there is no such run in loadtest/results: {run!r}")
     return path
 
 

@@ -129,16 +129,15 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     named.write_text(model_sources.SOURCES.read_text())
     monkeypatch.setattr(model_sources, "RESULTS", results)
     monkeypatch.setattr(model_sources, "SOURCES", named)
-    monkeypatch.setattr(model_sources, "ROOT", tmp_path)
     return results
 
 
-def scale_run(runs: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Path:
+def scale_run(runs: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> str:
     told = json.loads((ROOT / SOURCES.paths["scale"] / "results.json").read_text())
     where = runs / "2026-12-24-abcdef0-scale"
     where.mkdir()
     (where / "results.json").write_text(json.dumps(told | {"steps": change(told["steps"])}))
-    return where
+    return where.name
 
 
 def repeated(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -169,17 +168,17 @@ def test_a_run_with_repetitions_is_named_by_one_step_and_what_is_written_then_is
 def test_a_run_that_cannot_be_fitted_to_is_told(
     runs: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]], said: str
 ) -> None:
-    name_run("scale", scale_run(runs, change))
-
     with pytest.raises(NotMeasured, match=said):
-        read()
+        read({"scale": scale_run(runs, change)})
 
 
-def test_a_run_that_is_not_there_is_not_named(runs: Path) -> None:
+def test_a_run_that_is_not_there_is_told_and_not_named() -> None:
     before = model_sources.SOURCES.read_text()
 
-    with pytest.raises(NotMeasured, match="scale names no run"):
-        name_run("scale", runs / "nowhere")
+    done = model("--scale", "loadtest/results/nowhere")
+
+    assert done.returncode == 2
+    assert done.stderr == "model: scale: there is no such run in loadtest/results: 'nowhere'\n"
     assert model_sources.SOURCES.read_text() == before
 
 
