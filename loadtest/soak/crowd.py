@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Coroutine
 from contextlib import suppress
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
@@ -44,12 +44,13 @@ class Crowd:
         self._account = Account()
         self._of_gone = Verdict()
         self._leaving: set[Visitor] = set()
-        self._visitors = [self._new() for _ in range(clients)]
+        kinds = [kind for kind, share in KINDS.items() for _ in range(share)]
+        random.shuffle(kinds)
+        self._visitors = [self._new(kind) for kind in islice(cycle(kinds), clients)]
 
-    def _new(self) -> Visitor:
+    def _new(self, kind: Kind) -> Visitor:
         self._users += 1
         user = f"u-{self._users}"
-        kind = random.choices(list(KINDS), list(KINDS.values()))[0]
         token = self._cluster.issuer.token(user, expires_in_seconds=TOKEN_SECONDS)
         return Visitor(user, token, self._cluster.url, kind, self._account)
 
@@ -143,7 +144,8 @@ class Crowd:
                 visitor.go()
                 continue
             self._leaving.add(visitor)
-            self._visitors[place] = self._new()  # from now on nothing is written for the other
+            # Of the same kind: pods have more tasks for who polls. From now on nothing is written for the other.
+            self._visitors[place] = self._new(visitor.kind)
             self._begin(self._life_of(self._visitors[place]))
             self._begin(self._leave_for_good(visitor))
 

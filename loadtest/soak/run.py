@@ -34,6 +34,8 @@ SAMPLE_SECONDS: Final = (0.5, 5.0)
 LIFETIME_SHARE: Final = 1 / 12
 # But longer than anybody is away.
 LIFETIME_SECONDS: Final = (15, 300)
+# Soon reached, and far more than anybody misses.
+MESSAGES_OF_A_ROOM: Final = 100
 TASKS: Final = ("realtime_asyncio_tasks", frozenset[tuple[str, str]]())
 # Clients wander between pods, so what each of them takes is judged of all pods together.
 ALL_PODS: Final = "all pods"
@@ -63,6 +65,9 @@ class Plan:
         lifetime = str(self.lifetime_seconds)
         return {
             "REALTIME_HISTORY__RETENTION_SECONDS": lifetime,
+            # As long as something comes to a room, it is kept from the beginning, up to so much.
+            "REALTIME_HISTORY__MAX_MESSAGES_PER_ROOM": str(MESSAGES_OF_A_ROOM),
+            "REALTIME_OFFLINE__MAX_MESSAGES": str(MESSAGES_OF_A_ROOM),
             "REALTIME_OFFLINE__MAX_AGE_SECONDS": lifetime,
             "REALTIME_RECOVERY__SESSION_SECONDS": lifetime,
             "REALTIME_HISTORY__IDEMPOTENCY_KEY_SECONDS": lifetime,
