@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from bench import programs
 from bench.pods import ADAPTER, CENTRIFUGO
 from scorecard.card import Card
-from scorecard.contenders import CONTENDERS, Contender
+from scorecard.contenders import CONTENDERS, OTHER_ADAPTERS, Contender
 from scorecard.page import newest, whole_runs, write
 from scorecard.plan import FULL, QUICK, Plan
 from scorecard.report import ScoreHeader, print_table, write_results
@@ -28,7 +28,9 @@ PICTURE = REPOSITORY / "docs" / "images" / "scorecard.png"
 
 
 def main(
-    quick: Annotated[bool, typer.Option("--quick", help="Four minutes: smaller measurements, once each.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Four minutes: smaller measurements, once each, of Node with one adapter.")
+    ] = False,
     only: Annotated[str, typer.Option(help=f"Some rows, by commas: {', '.join(ROWS)}.")] = "",
     servers: Annotated[str, typer.Option(help=f"Some of them, by commas: {', '.join(CONTENDERS)}.")] = "",
     results: Annotated[Path, typer.Option(help="Where the results go.")] = RESULTS,
@@ -47,6 +49,8 @@ def main(
             return
         rows = chosen(only, tuple(ROWS)) if only else [name for name in ROWS if name not in ON_DEMAND]
         wanted = chosen(servers, tuple(CONTENDERS))
+        if quick and not servers:
+            wanted = [kind for kind in wanted if kind not in OTHER_ADAPTERS]
         need_programs("redis-server")
         card, contenders, left_out = _measure(tool, QUICK if quick else FULL, wanted, rows)
         header = tool.header(

@@ -50,6 +50,10 @@ def _socketio(
     )
 
 
+# Left out of a quick run unless they are named.
+OTHER_ADAPTERS: Final = frozenset({NODE_SHARDED, NODE_RECOVERY})
+
+
 def _is_here() -> None:
     """It came with this environment."""
 
