@@ -14,7 +14,7 @@ from load.page import Page, Table
 from load.progress import ENTRY, rates
 from load.stage import Lived
 from swarm import timeline as timelines
-from swarm.timeline import FULL_PERCENT, WORKER_LOST
+from swarm.timeline import FULL_PERCENT, FULL_SECONDS, WORKER_LOST
 from tool.errors import Unable
 from tool.kept import Header
 from tool.quantities import MB
@@ -142,7 +142,7 @@ class Report:
     def notes(self) -> list[str]:
         """What the numbers are to be read with."""
         timeline = self.lived.timeline
-        if not timeline.full_seconds:
+        if timeline.full_seconds < FULL_SECONDS:
             return []
         note = (
             f"A worker of Locust was at its limit: the busiest took {timeline.busiest_percent:.0f} % of its core, and "

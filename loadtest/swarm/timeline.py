@@ -16,6 +16,8 @@ BAD_SETTINGS: Final = 2
 WORKER_LOST: Final = 3
 # Of its core: a worker that is so busy is late by its own doing. Locust itself warns from there on.
 FULL_PERCENT: Final = 90.0
+# For so many seconds of a run; one alone may be an accident.
+FULL_SECONDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Second:
     """The run at one moment: `at` by the calendar, `seconds` since it began; percentiles are of the last few seconds.
 
     `users` there are and `wanted` there should be; `connected` of them have a session now. `cpu_percent` is that of the
-    busiest worker, of one core, over ten seconds until then.
+    busiest worker, of one core, in about that second.
     """
 
     at: float

@@ -12,6 +12,8 @@ from swarm import crowd
 
 # Of one process to its master; Locust's own three seconds are too coarse for a timeline.
 runners.WORKER_REPORT_INTERVAL = 1.0
+# And how busy it is: with Locust's own ten seconds a short run would know nothing of it.
+runners.CPU_MONITOR_INTERVAL = 1.0
 LOOK_SECONDS: Final = 1.0
 GONE: Final = (
     "it was killed, or has so much to do that it answers no more. Look for the reason (dmesg; in Kubernetes "
