@@ -26,7 +26,7 @@ OTHER_DESCRIPTORS: Final = 500
 
 
 def main(
-    minutes: Annotated[float, typer.Option(min=1, help="How long; half of it is for what has to fill.")] = 60.0,
+    minutes: Annotated[float, typer.Option(min=3, help="How long; half of it is for what has to fill.")] = 60.0,
     clients: Annotated[int, typer.Option(min=3, help="Clients that are there at any time.")] = 1_000,
     churn: Annotated[float, typer.Option(min=0, max=10, help="Which share of them goes in each minute.")] = 0.2,
     events_per_second: Annotated[

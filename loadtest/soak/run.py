@@ -32,8 +32,8 @@ SAMPLES: Final = 240
 SAMPLE_SECONDS: Final = (0.5, 5.0)
 # What is kept of those who are gone is kept for this part of the run: so it has filled before the second half begins.
 LIFETIME_SHARE: Final = 1 / 12
-# But longer than anybody is away.
-LIFETIME_SECONDS: Final = (15, 300)
+# But longer than a place may be old of whom nothing was told: pings move it on, each 25 s; and than anybody is away.
+LIFETIME_SECONDS: Final = (45, 300)
 # Soon reached, and far more than anybody misses.
 MESSAGES_OF_A_ROOM: Final = 100
 TASKS: Final = ("realtime_asyncio_tasks", frozenset[tuple[str, str]]())
