@@ -1,10 +1,7 @@
 """The command line: `make ceiling`, or with ARGS="--sockets 100000 --minutes 10"."""
 
 import asyncio
-import shutil
 import sys
-import tempfile
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -14,19 +11,18 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.programs import Unavailable, c_program
+from bench.programs import c_program
 from ceiling.memory import BYTES_PER_GB, BYTES_PER_KB, meminfo_bytes
-from ceiling.ramp import Climb, Plan, Ramp
+from ceiling.ramp import INTERRUPTED, Climb, Plan, Ramp
 from ceiling.report import CeilingHeader, print_climb, write_results
 from ceiling.stage import INTAKE_PODS, Stage
 from parts.apache_kafka import ApacheKafka
-from parts.needs import PROGRAMS, find
 from parts.redis_server import redis_name
-from tool import kept, machine
+from tool.errors import Unable
+from tool.frame import BROKEN, RESULTS, begun
+from tool.machine import need_descriptors
+from tool.needs import need_programs
 
-REPOSITORY: Final = Path(__file__).parents[2]
-RESULTS: Final = REPOSITORY / "loadtest" / "results"
-LINE_CHARACTERS: Final = 180
 SOCKETS_MAX: Final = 1_000_000
 SOCKETS_ROUND: Final = 10_000
 # What a socket takes of this machine, both ends, a client and a share of an empty pod included: see docs/limits.md.
@@ -51,39 +47,33 @@ def main(
     """Open ever more sockets on as many pods as it takes, until memory, the processor, time or --sockets ends.
 
     At each tenth: memory of a socket, handshakes a second, and how late messages are. Exits 1 when a message is lost or
-    repeated, or a socket is lost.
+    repeated, a socket is lost, or a part ends; also then, and after Ctrl-C, what is known by then is kept.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LINE_CHARACTERS)
-    if 0 < sockets < SOCKETS_MIN:
-        raise SystemExit(f"--sockets {sockets} is too few to look at tenths of: at least {SOCKETS_MIN}.")
-    _check_programs()
-    reserve = int(reserve_gb * BYTES_PER_GB)
-    per_pod = _sockets_of_a_pod(machine.raise_descriptor_limit(), per_pod)
-    sockets = sockets or _promised(meminfo_bytes("MemAvailable") - reserve)
-    started, began, about_machine = datetime.now(UTC), time.monotonic(), machine.describe()
-    directory = Path(tempfile.mkdtemp(prefix="realtime-ceiling-"))
-    try:
+    with begun("ceiling") as tool:
+        if sys.platform != "linux":
+            raise Unable("it reads /proc: it needs Linux")
+        if 0 < sockets < SOCKETS_MIN:
+            raise Unable(f"--sockets {sockets} is too few to look at tenths of: at least {SOCKETS_MIN}")
+        need_programs("java", "mvn", "redis-server")
+        c_program("client")
+        per_pod = _sockets_of_a_pod(per_pod)
+        reserve = int(reserve_gb * BYTES_PER_GB)
+        sockets = sockets or _promised(meminfo_bytes("MemAvailable") - reserve)
         plan = Plan(sockets, reserve, minutes * 60)
-        climb = uvloop.run(_run(console, plan, directory, per_pod, min(room, sockets // ROOM_PART)))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    header = CeilingHeader(
-        date=started,
-        commit=machine.commit(REPOSITORY),
-        command=kept.command("ceiling"),
-        seconds=time.monotonic() - began,
-        machine=about_machine,
-        versions=machine.versions() | {"beside": f"{ApacheKafka.title}, {redis_name()}"},
-        pods=-(-sockets // per_pod),
-        per_pod=per_pod,
-        intake_pods=INTAKE_PODS,
-    )
-    print_climb(console, climb, header)
-    kept.print_where(console, write_results(results, header, climb))
-    if not climb.is_whole:
-        raise SystemExit(1)
+        climb = uvloop.run(_run(tool.console, plan, tool.directory, per_pod, min(room, sockets // ROOM_PART)))
+        header = tool.header(
+            CeilingHeader,
+            beside=[ApacheKafka.title, redis_name()],
+            pods=-(-sockets // per_pod),
+            per_pod=per_pod,
+            intake_pods=INTAKE_PODS,
+        )
+        print_climb(tool.console, climb, header)
+        tool.tell_where(write_results(results, header, climb))
+        if climb.ended_by == INTERRUPTED:
+            raise KeyboardInterrupt
+        if not climb.is_whole:
+            raise SystemExit(BROKEN)
 
 
 async def _run(console: Console, plan: Plan, directory: Path, per_pod: int, room: int) -> Climb:
@@ -112,31 +102,17 @@ async def _run(console: Console, plan: Plan, directory: Path, per_pod: int, room
                 return await ramp.run()
             except asyncio.CancelledError:
                 # By Ctrl-C, after minutes perhaps: what has been found until then is told all the same.
-                ramp.climb.ended_by = "an interruption"
+                ramp.climb.ended_by = INTERRUPTED
                 return ramp.climb
 
 
-def _check_programs() -> None:
-    if sys.platform != "linux":
-        raise SystemExit("make ceiling reads /proc: it needs Linux.")
-    for program in ("java", "mvn", "redis-server"):
-        if find(program) is None:
-            raise SystemExit(f"{program} is missing: {PROGRAMS[program].install}")
-    try:
-        c_program("client")
-    except Unavailable as error:
-        raise SystemExit(f"The load client cannot be compiled: {error}") from None
-
-
-def _sockets_of_a_pod(descriptors: int, asked: int) -> int:
-    """Say how many a pod and its client take. Raises `SystemExit` when they may not open so many."""
-    most = min(descriptors - OTHER_DESCRIPTORS, SOCKETS_OF_A_CLIENT)
-    if most < 1 or asked > most:
-        raise SystemExit(
-            f"A process here may open {descriptors:,} descriptors (ulimit -Hn), and needs {OTHER_DESCRIPTORS:,} for "
-            f"other things: {max(0, most):,} sockets are the most that a pod and its client can take, not {asked:,}."
-        )
-    return asked or most
+def _sockets_of_a_pod(asked: int) -> int:
+    """Say how many a pod and its client take. Raises `Unable` when they may not open so many."""
+    if asked > SOCKETS_OF_A_CLIENT:
+        raise Unable(f"--per-pod {asked} is more than a load client has room for: {SOCKETS_OF_A_CLIENT}")
+    what = f"the sockets of --per-pod {asked}" if asked else "a pod's sockets"
+    allowed = need_descriptors((asked or SOCKETS_MIN) + OTHER_DESCRIPTORS, what)
+    return asked or min(allowed - OTHER_DESCRIPTORS, SOCKETS_OF_A_CLIENT)
 
 
 def _promised(available_bytes: int) -> int:

@@ -25,6 +25,8 @@ QUIET_SECONDS: Final = 5.0
 # What ends a climb and not what is known of it: a socket or a message that is lost, a process that is gone.
 BREAKS: Final = (LoadFailed, OSError, KafkaError)
 
+INTERRUPTED: Final = "an interruption"
+
 
 @dataclass(frozen=True)
 class Plan:

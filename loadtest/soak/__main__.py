@@ -41,7 +41,7 @@ def main(
     """
     with begun("soak") as tool:
         need_programs("java", "mvn", "redis-server", "haproxy")
-        need_descriptors(clients * DESCRIPTORS_OF_A_CLIENT + OTHER_DESCRIPTORS, f"--clients {clients}")
+        need_descriptors(clients * DESCRIPTORS_OF_A_CLIENT + OTHER_DESCRIPTORS, f"{clients:,} clients")
         for library in ("aiokafka", "asyncio"):
             logging.getLogger(library).setLevel(logging.CRITICAL)
         plan = Plan(minutes, clients, churn, events_per_second or None)
