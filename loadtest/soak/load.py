@@ -13,6 +13,8 @@ from soak.crowd import Crowd
 HALF: Final = 0.5
 # Two paces make a line, on which half is looked for.
 TRIED_PER_SECOND: Final = (50.0, 200.0)
+NEAR: Final = 0.03
+CORRECTIONS_MAX: Final = 4
 WARM_UP_SECONDS: Final = 10.0
 # After the pace has changed.
 SETTLE_SECONDS: Final = 2.0
@@ -33,16 +35,22 @@ class Load:
 async def find_half(crowd: Crowd, pids: Callable[[], Iterable[int]]) -> Load:
     """Find how many events a second take half of the machine, clients, churn, Kafka and Redis included.
 
-    What two paces promise is tried as well, and corrected by what it takes. Raises `ProcessLookupError` when one ends.
+    What two paces promise is tried as well, and corrected by what it takes, until it is near: events are cheaper where
+    there are many. Raises `ProcessLookupError` when one of the processes ends.
     """
     await asyncio.sleep(WARM_UP_SECONDS)
     tried: dict[float, float] = {}
     for pace in TRIED_PER_SECOND:
         tried[pace] = await _share_at(pace, crowd, pids)
     each = share_of_each(tried)
-    pace = towards_half(pace, tried[pace], each)
-    tried[pace] = await _share_at(pace, crowd, pids)
-    return Load(towards_half(pace, tried[pace], each), tried)
+    for _ in range(CORRECTIONS_MAX):
+        pace = towards_half(pace, tried[pace], each)
+        if pace in tried:
+            break
+        tried[pace] = await _share_at(pace, crowd, pids)
+        if abs(tried[pace] - HALF) <= NEAR:
+            break
+    return Load(pace, tried)
 
 
 def share_of_each(tried: dict[float, float]) -> float:

@@ -14,7 +14,7 @@ from soak.crowd import KINDS
 from soak.judge import Outcome, Trend
 from soak.load import cores
 from soak.pictures import draw
-from soak.run import Soaked
+from soak.run import MESSAGES_OF_A_ROOM, Soaked
 from tool.kept import Header
 from tool.quantities import MB
 
@@ -23,7 +23,7 @@ EXPLANATION: Final = (
     "A line is fitted to the means of ten pieces of the second half; what it grew by along that half, give or take its "
     "95 % interval, may be at most what is allowed, and the upper end of that interval is what it grows by in an hour "
     "at most. The first half is for what has to fill: Redis keeps what belongs to those who are gone for a twelfth of "
-    "the run (sessions somewhat longer, histories up to twice as long)."
+    f"the run (sessions somewhat longer, histories up to twice as long), and {MESSAGES_OF_A_ROOM} messages of a room."
 )
 
 

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable
 from random import Random
+from unittest.mock import Mock
 
 import pytest
 
+from soak import load
 from soak.bounds import BOUNDS
 from soak.judge import PIECES, Account, Bound, Outcome, TooShort, trend
 from soak.load import PER_SECOND, share_of_each, towards_half
@@ -102,6 +104,19 @@ def test_events_must_come_once_and_in_order_and_who_comes_back_must_go_on_where_
     assert not Account(Verdict(delivered=3), returns=2, recovered=1).is_good
     assert not Account(Verdict(delivered=3, lost=1)).is_good
     assert not Account(Verdict(delivered=3, disordered=1)).is_good
+
+
+async def test_half_is_tried_until_it_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def share_at(per_second: float, *_: object) -> float:
+        return 0.1 + 0.4 * (per_second / 800) ** 0.5  # each is cheaper than the one before
+
+    monkeypatch.setattr(load, "WARM_UP_SECONDS", 0)
+    monkeypatch.setattr(load, "_share_at", share_at)
+    found = await load.find_half(Mock(), list)
+
+    assert found.tried is not None
+    assert list(found.tried)[:2] == [50.0, 200.0]
+    assert found.tried[found.per_second] == pytest.approx(0.5, abs=load.NEAR)
 
 
 def test_half_is_where_the_line_comes_to_half() -> None:
