@@ -13,7 +13,6 @@ from parts.pod import Cluster
 from parts.waiting import eventually
 from soak.judge import Account
 from soak.visitor import Kind, Visitor
-from tool.numbered import Verdict
 from tool.producer import Orders, Pace
 
 # Of a hundred clients.
@@ -42,7 +41,7 @@ class Crowd:
         self._producing: asyncio.Task[None] | None = None
         self._churning: asyncio.Task[None] | None = None
         self._account = Account()
-        self._of_gone = Verdict()
+        self._of_gone = Account()
         self._leaving: set[Visitor] = set()
         kinds = [kind for kind, share in KINDS.items() for _ in range(share)]
         random.shuffle(kinds)
@@ -103,11 +102,12 @@ class Crowd:
 
     def account(self, *, is_settled: bool) -> Account:
         """Say what came of all so far; what is still on its way is lost when it is settled, and not judged before."""
-        self._account.verdict = self._of_gone
+        account = self._account
+        account.verdict, account.unknowable = self._of_gone.verdict, self._of_gone.unknowable
         for visitor in (*self._visitors, *self._leaving):
             owed = self._orders.written[visitor.user] if is_settled else visitor.hearing.highest
-            self._account.verdict += visitor.hearing.verdict(owed)
-        return self._account
+            account.add(visitor.hearing.verdict(owed), is_known=visitor.is_known)
+        return account
 
     def _all_listen(self) -> bool:
         self.check()
@@ -158,7 +158,7 @@ class Crowd:
     async def _life_of(self, visitor: Visitor) -> None:
         await visitor.live()
         self._leaving.discard(visitor)
-        self._of_gone += visitor.hearing.verdict(self._orders.written[visitor.user])
+        self._of_gone.add(visitor.hearing.verdict(self._orders.written[visitor.user]), is_known=visitor.is_known)
 
     async def _write(self) -> None:
         visitor = self._written_for = random.choice(self._visitors)

@@ -1,7 +1,7 @@
 """What grows, and who went on where they had been: pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
 from math import sqrt
@@ -116,8 +116,20 @@ class Account:
     returns: int = 0
     recovered: int = 0
     gone_for_good: int = 0
-    broken_by_others: int = 0
+    broken: dict[str, int] = field(default_factory=dict)  # connections that others broke, by whose it was, and how
+    unknowable: int = 0
+    """Events of clients that keep no place, next to a connection that others broke: missing, or come again."""
     why_not: dict[str, int] = field(default_factory=dict)  # who came back did not go on: in the server's words
+
+    def add(self, verdict: Verdict, *, is_known: bool) -> None:
+        """Add what one client has heard; `is_known` unless it kept no place as others broke its connection.
+
+        What was on its way to such a client then, nobody can know: docs/guarantees.md, 3.
+        """
+        if not is_known:
+            self.unknowable += verdict.lost + verdict.repeated
+            verdict = replace(verdict, lost=0, repeated=0)
+        self.verdict += verdict
 
     @property
     def is_good(self) -> bool:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from tool.kept import Header
 from tool.quantities import MB
 
 HEADINGS: Final = ("what", "mean", "grew by", "give or take", "may grow by", "in an hour at most", "")
+MOST_SHOWN: Final = 5  # of the ways in which connections were broken
 EXPLANATION: Final = (
     "A line is fitted to the means of ten pieces of the second half; what it grew by along that half, give or take its "
     "95 % interval, may be at most what is allowed, and the upper end of that interval is what it grows by in an hour "
@@ -65,10 +67,16 @@ def sentences(soaked: Soaked) -> list[str]:
     if account.why_not:
         went_on += f" (others: {', '.join(f'{count} {why}' for why, count in account.why_not.items())})"
     left = f"{account.gone_for_good:,} left for good"
+    broken = f"{sum(account.broken.values()):,} connections were broken by others"
+    if account.broken:
+        most = sorted(account.broken.items(), key=itemgetter(1), reverse=True)[:MOST_SHOWN]
+        broken += f" ({', '.join(f'{count} {how}' for how, count in most)})"
+    if account.unknowable:
+        broken += f"; {account.unknowable} events next to these nobody can account for, as their clients keep no place"
     return [
         f"{plan.clients:,} clients ({kinds}); {plan.churn:.0%} of them go each minute, half of these for good.",
         f"{load.per_second:,.0f} events a second: {tried}. The whole run took {busy} ({of_each}).",
-        f"{heard}: {amiss}. {went_on}; {left}; {account.broken_by_others} connections were broken by others.",
+        f"{heard}: {amiss}. {went_on}; {left}; {broken}.",
     ]
 
 

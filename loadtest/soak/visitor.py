@@ -39,6 +39,7 @@ class Visitor:
         self.kind = kind
         self.hearing = Hearing()
         self.is_listening = False
+        self.is_known = True  # what must have come to it: not if it keeps no place, and others broke its connection
         self._token = token
         self._url = url
         self._account = account
@@ -47,6 +48,7 @@ class Visitor:
         self._is_back = False  # since it has been here before
         self._pid: str | None = None
         self._place: str | None = None
+        self._since: str | None = None  # of a subscription that has not been answered yet
 
     def go(self, *, for_good: bool = False) -> None:
         """End the connection now; unless it is for good, come back some seconds later."""
@@ -60,8 +62,11 @@ class Visitor:
             link = LINKS[self.kind]()
             try:
                 await self._converse(link)
-            except LinkLost:
-                self._account.broken_by_others += self.is_listening
+            except LinkLost as lost:
+                if not self._goes.is_set():
+                    how = f"{self.kind}: {lost}"
+                    self._account.broken[how] = self._account.broken.get(how, 0) + 1
+                    self.is_known &= self.kind is not Kind.FORGETFUL
             finally:
                 self.is_listening = False
                 link.abort()
@@ -128,7 +133,10 @@ class Visitor:
             if about["recovered"] and self._is_back:
                 self._listens()
             else:
-                await link.send("20" + json.dumps(["subscribe:orders", {"since": about["offset"]}]))
+                if self._since is None or self.kind is Kind.FORGETFUL:
+                    self._since = about["offset"]
+                await link.send("20" + json.dumps(["subscribe:orders", {"since": self._since}]))
 
     def _listens(self) -> None:
         self.is_listening = self._is_back = True
+        self._since = None

@@ -136,3 +136,13 @@ def test_what_is_kept_of_who_is_gone_has_filled_before_half_time(minutes: float,
 
     assert plan.lifetime_seconds == seconds
     assert 2 * plan.lifetime_seconds <= minutes * 30
+
+
+def test_what_was_on_its_way_to_who_keeps_no_place_is_counted_and_not_judged() -> None:
+    account = Account()
+    account.add(Verdict(delivered=3), is_known=True)
+    account.add(Verdict(delivered=5, lost=2, repeated=1), is_known=False)
+    assert account.is_good
+    assert (account.verdict, account.unknowable) == (Verdict(delivered=8), 3)
+    account.add(Verdict(delivered=1, disordered=1), is_known=False)
+    assert not account.is_good
