@@ -46,6 +46,7 @@ async def test_a_pod_at_work_tells_of_every_step(pod: Pod, topics: Topics, conne
     for number in range(20):
         await topics.produce("order.updated", order(number))
     await eventually(lambda: len(client.events("order:updated")) == 20, 20, "all orders are heard")
+    await is_at_least(pod, 2, "realtime_event_loop_lag_seconds_count")
     told = await metrics(pod)
 
     def of(name: str, **labels: str) -> float:
@@ -69,7 +70,6 @@ async def test_a_pod_at_work_tells_of_every_step(pod: Pod, topics: Topics, conne
     assert 1 <= of("realtime_history_messages_count") <= 20
     assert of("realtime_history_reach_seconds_count") == 0
     assert of("realtime_offline_backlog_messages_count") == 1
-    assert of("realtime_event_loop_lag_seconds_count") > 1
     assert of("realtime_asyncio_tasks") > 1
     assert of("realtime_build_info") == 1
     assert of("realtime_draining") == of("realtime_draining_seconds") == 0
