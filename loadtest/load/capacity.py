@@ -246,7 +246,11 @@ def _inner(phase: Sequence[Second]) -> Sequence[Second]:
 def _grown_bytes(lived: Lived, first: Second, full: Second) -> float:
     """How much more memory the worker holds than when it had but its first people."""
     memory = lived.tracks.resident_bytes[LOCUST]
-    then, now = (min(memory, key=lambda one, at=at: abs(one[0] - at))[1] for at in (first.seconds, full.seconds))  # type: ignore[misc]
+
+    def bytes_at(seconds: float) -> float:
+        return min(memory, key=lambda sampled: abs(sampled[0] - seconds))[1]
+
+    then, now = bytes_at(first.seconds), bytes_at(full.seconds)
     return now - then
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
@@ -112,11 +112,11 @@ def _pods(path: Path, lived: Lived) -> None:
     plots.save(figure, path)
 
 
-def _lines(panel: Axes, points: Points, colour: str, label: str, **style: object) -> None:
+def _lines(panel: Axes, points: Points, colour: str, label: str, **style: Any) -> None:
     """A line, broken where more than two samples are missing: there was nothing to sample."""
     label = label or "_"
     for piece in _pieces(points):
-        panel.plot([at for at, _ in piece], [value for _, value in piece], color=colour, label=label, **style)  # type: ignore[arg-type]
+        panel.plot([at for at, _ in piece], [value for _, value in piece], color=colour, label=label, **style)
         label = "_"  # once in the legend
 
 

@@ -7,8 +7,9 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -184,16 +185,17 @@ def _beginning(timeline: Timeline) -> float:
 
 
 def _sampler(running: Cluster, locust: int, processes: int) -> Sampler:
-    children: dict[str, Child] = {pod.name: pod for pod in running.pods}
-    children |= {"haproxy": running.haproxy, "Redis": running.redis, "Kafka": running.kafka}  # type: ignore[dict-item]
-    pids: dict[str, Callable[[], int | None]] = {
-        name: lambda child=child: child.pid if child.is_running else None  # type: ignore[misc]
-        for name, child in children.items()
-    }
+    children: dict[str, Any] = {pod.name: pod for pod in running.pods}
+    children |= {"haproxy": running.haproxy, "Redis": running.redis, "Kafka": running.kafka}
+    pids: dict[str, Callable[[], int | None]] = {name: partial(_pid, child) for name, child in children.items()}
     pids["Locust"] = lambda: locust
     if processes > 1:
-        pids |= {f"Locust worker {n + 1}": lambda n=n: _child(locust, n) for n in range(processes)}  # type: ignore[misc]
-    return Sampler(pids, {pod.name: lambda pod=pod: _connections(pod) for pod in running.pods})  # type: ignore[misc]
+        pids |= {f"Locust worker {n + 1}": partial(_child, locust, n) for n in range(processes)}
+    return Sampler(pids, {pod.name: partial(_connections, pod) for pod in running.pods})
+
+
+def _pid(child: Child) -> int | None:
+    return child.pid if child.is_running else None
 
 
 def _child(parent: int, number: int) -> int | None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from locust.main import main
 
-# Here, too: asked for --help, Locust prints it before it has read any file.
-from swarm import options  # noqa: F401
+# Our options are told to Locust by being imported; here, too, for --help is printed before any file of ours is read.
+from swarm import options  # noqa: F401 - imported for what it does
 
 if __name__ == "__main__":
     sys.argv[1:1] = ["-f", str(Path(__file__).with_name("locustfile.py"))]

@@ -5,7 +5,7 @@ import base64
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from swarm.frames import CLOSE, PING, PONG, TEXT, frame_of, take_frame
 
@@ -98,14 +98,15 @@ class Websocket(ABC, asyncio.Protocol):
 
     # -- what asyncio says ------------------------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for a websocket."""
-        self._transport = transport
+        connected = cast("asyncio.Transport", transport)  # of TCP, so it writes
+        self._transport = connected
         if self._is_kept_away:
-            transport.abort()  # it was to lose the connection while there was none yet
+            connected.abort()  # it was to lose the connection while there was none yet
             return
         key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(
+        connected.write(
             f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
         )

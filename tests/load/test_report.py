@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,9 +139,9 @@ def test_what_cost_a_process_is_of_the_run_alone() -> None:
         ({"thresholds": Path("/nowhere.toml")}, "--thresholds /nowhere.toml: "),
     ],
 )
-def test_what_cannot_be_is_told(wrong: dict[str, object], message: str) -> None:
+def test_what_cannot_be_is_told(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises((BadSettings, Unable), match=message):
-        replace(PLAN, **wrong).check()  # type: ignore[arg-type]
+        replace(PLAN, **wrong).check()
 
 
 def test_a_hold_lets_people_come_twice_as_fast_as_it_asks_for_them() -> None:
