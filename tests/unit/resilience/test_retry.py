@@ -1,6 +1,7 @@
 """What a dependency refuses is tried again without end; everything else is not."""
 
 import asyncio
+import gc
 from typing import NoReturn
 
 import pytest
@@ -87,3 +88,16 @@ async def test_while_a_breaker_is_open_one_of_many_probes_and_all_go_on_when_it_
     breaker._changed.set()
     assert await asyncio.gather(*waiting) == ["answer"] * 50
     assert breaker.state is State.CLOSED
+
+
+async def test_what_answers_at_once_leaves_nothing_to_the_garbage_collector() -> None:
+    breaker, dependency = a_breaker(), Dependency(failures=0)
+    await until_available(breaker, dependency.ask, must_not_be_told)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            await until_available(breaker, dependency.ask, must_not_be_told)
+        assert gc.collect() < 10
+    finally:
+        gc.enable()
