@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
+from realtime.intake.partitioned import PartitionedConsumer
 from realtime.intake.resets import expect_resets
 from realtime.settings import KafkaSettings
 
@@ -24,9 +25,9 @@ STOP_QUIETLY_SECONDS: Final = 5.0
 expect_resets()
 
 
-def make_consumer(settings: KafkaSettings, client_id: str) -> AIOKafkaConsumer:
+def make_consumer(settings: KafkaSettings, client_id: str) -> PartitionedConsumer:
     """Make the group's consumer; it commits only what it is told to, and fetches no more than is being worked on."""
-    return AIOKafkaConsumer(
+    return PartitionedConsumer(
         **_common(settings, client_id),
         group_id=settings.group_id,
         enable_auto_commit=False,

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Collection, Iterable
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
+from aiokafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from prometheus_client import Gauge
 
 from realtime.broker.base import NO_POSITION, Broker
 from realtime.errors import DependencyError, KafkaUnavailable
 from realtime.intake.connection import stop_client
+from realtime.intake.partitioned import PartitionedConsumer
 from realtime.intake.pipeline import Pipeline
 from realtime.intake.record import Partition
 from realtime.intake.watchdog import GivenUp, Watchdog
@@ -53,7 +54,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def __init__(
         self,
-        make_consumer: Callable[[], AIOKafkaConsumer],
+        make_consumer: Callable[[], PartitionedConsumer],
         pipeline: Pipeline,
         broker: Broker,
         breakers: Breakers,
@@ -67,7 +68,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._settings = settings
         self._metrics = metrics
         start_at_zero(metrics.consumer_restarts, GivenUp)
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: PartitionedConsumer | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._workers: dict[Partition, PartitionWorker] = {}
         self._committed: dict[Partition, int] = {}
@@ -112,7 +113,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             log.error("consumer_given_up", reason=reason, help="It is made anew.")
             self._metrics.consumer_restarts.labels(reason).inc()
 
-    async def _take_in(self, consumer: AIOKafkaConsumer) -> GivenUp:
+    async def _take_in(self, consumer: PartitionedConsumer) -> GivenUp:
         self._watchdog.begin()
         self._takes_partitions = True
         consumer.subscribe(topics=list(self._settings.topics.by_event().values()), listener=self)
@@ -126,7 +127,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await stop_client(consumer, STOP_CONSUMER_SECONDS)
                 return reason
 
-    async def _look_after(self, consumer: AIOKafkaConsumer) -> GivenUp | None:
+    async def _look_after(self, consumer: PartitionedConsumer) -> GivenUp | None:
         """Ask the consumer for its errors, and tell it that it is in use: else it leaves the group after five minutes
         in which nothing was fetched, because there is no partition for it or because Redis is away.
         """  # noqa: D205 - one sentence
@@ -168,7 +169,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         # If that fails, the group gives the partitions to others when the session times out.
         await stop_client(self._consumer, STOP_CONSUMER_SECONDS)
 
-    async def _connect(self) -> AIOKafkaConsumer:
+    async def _connect(self) -> PartitionedConsumer:
         consumer = self._make_consumer()
         try:
             await consumer.start()

@@ -4,12 +4,13 @@ import asyncio
 import time
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
 from realtime.broker.base import NO_POSITION, Broker
 from realtime.errors import DependencyError
+from realtime.intake.partitioned import PartitionedConsumer
 from realtime.intake.pipeline import Pipeline
 from realtime.intake.record import Partition, Record
 from realtime.resilience.breaker import Breaker
@@ -19,7 +20,7 @@ from realtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-FETCH_TIMEOUT_MS = 1_000
+FETCH_TIMEOUT_SECONDS = 1.0
 # How often a partition that is held looks whether its position was deleted.
 LOOK_AT_POSITION_SECONDS = 2.0
 
@@ -34,7 +35,7 @@ class PartitionWorker:
     def __init__(
         self,
         partition: Partition,
-        consumer: AIOKafkaConsumer,
+        consumer: PartitionedConsumer,
         pipeline: Pipeline,
         broker: Broker,
         redis: Breaker,
@@ -201,17 +202,17 @@ class PartitionWorker:
 
     async def _fetch(self) -> list[Record]:
         try:
-            fetched = await self._consumer.getmany(
-                self._topic_partition, timeout_ms=FETCH_TIMEOUT_MS, max_records=self._settings.batch_max_records
+            taken = await self._consumer.take(
+                self._topic_partition, FETCH_TIMEOUT_SECONDS, self._settings.batch_max_records
             )
-            return [self._read(raw) for raw in fetched.get(self._topic_partition, ())]
+            return [self._read(raw) for raw in taken]
         except NoOffsetForPartitionError:
             await self._start()
         except OffsetOutOfRangeError:
             await self._find_place()
         except (KafkaError, ConsumerStoppedError) as error:
             log.warning("fetch_failed", partition=str(self.partition), error=repr(error))
-            await asyncio.sleep(FETCH_TIMEOUT_MS / 1_000)
+            await asyncio.sleep(FETCH_TIMEOUT_SECONDS)
         return []
 
     async def _start(self) -> None:

@@ -58,20 +58,23 @@ class FakeGroupMember:
     def subscribe(self, topics: Sequence[str], listener: ConsumerRebalanceListener) -> None:
         self.listener = listener
 
-    async def getmany(self, partition: TopicPartition, timeout_ms: int, max_records: int = 1) -> dict[Any, list[Any]]:
+    async def getmany(self, partition: TopicPartition, timeout_ms: int) -> dict[Any, list[Any]]:
         if self.is_stopped:
             raise ConsumerStoppedError
-        if partition != KEY:
-            self.looks += 1
-            if self.look_error is not None:
-                raise self.look_error
-            return {}
+        self.looks += 1
+        if self.look_error is not None:
+            raise self.look_error
+        return {}
+
+    async def take(self, partition: TopicPartition, timeout_seconds: float, max_records: int) -> list[Any]:
+        if self.is_stopped:
+            raise ConsumerStoppedError
         try:
             async with asyncio.timeout(0.005):
                 offsets = await self.records.get()
         except TimeoutError:
-            return {}
-        return {KEY: [ConsumerRecord(*KEY, at, NOON_MS, 0, b"k", b"{}", None, 1, 2, ()) for at in offsets]}
+            return []
+        return [ConsumerRecord(*KEY, at, NOON_MS, 0, b"k", b"{}", None, 1, 2, ()) for at in offsets]
 
     async def commit(self, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
         if self.commit_error is not None:

@@ -44,14 +44,14 @@ class FakeConsumer:
         self.went_to: list[int | str] = []
         self.is_empty = asyncio.Event()
 
-    async def getmany(self, partition: TopicPartition, timeout_ms: int, max_records: int) -> dict[Any, list[Any]]:
+    async def take(self, partition: TopicPartition, timeout_seconds: float, max_records: int) -> list[Any]:
         if not self._fetches:
             self.is_empty.set()
             await asyncio.Event().wait()
         fetched = self._fetches.popleft()
         if isinstance(fetched, Exception):
             raise fetched
-        return {partition: fetched}
+        return fetched
 
     def assignment(self) -> set[TopicPartition]:
         return {KEY} if self.has_partition else set()
@@ -138,7 +138,7 @@ async def test_without_a_position_kafkas_committed_offset_counts(intake: Intake)
 async def test_a_fetch_that_fails_is_made_again(
     intake: Intake, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(worker_module, "FETCH_TIMEOUT_MS", 1)
+    monkeypatch.setattr(worker_module, "FETCH_TIMEOUT_SECONDS", 0.001)
     pipeline = FakePipeline()
     await intake.take_in(FakeConsumer(error, [raw(0)]), pipeline)
     assert pipeline.handled == [(NO_POSITION, [0])]
@@ -367,12 +367,12 @@ class GatedConsumer(FakeConsumer):
         self.asked = 0
         self.is_silent = False  # then an empty fetch is one that Kafka has not answered
 
-    async def getmany(self, partition: TopicPartition, timeout_ms: int, max_records: int) -> dict[Any, list[Any]]:
+    async def take(self, partition: TopicPartition, timeout_seconds: float, max_records: int) -> list[Any]:
         self.asked += 1
         fetched = await self.queue.get()
         if not self.is_silent:
             self.answered_ms = (self.answered_ms or NOON_MS) + 1
-        return {partition: fetched}
+        return fetched
 
 
 class GatedPipeline(FakePipeline):

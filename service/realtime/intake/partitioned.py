@@ -1,0 +1,64 @@
+"""A consumer of which each partition is waited for by itself."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+
+class PartitionedConsumer(AIOKafkaConsumer):  # type: ignore[misc]
+    """Wakes who waits for a partition when something of this one has come.
+
+    `getmany` of aiokafka wakes everybody who waits for any partition, at each answer of Kafka's: what a lone record
+    costs a pod would grow with the partitions that it has. The means to wait for all of them once are private; a
+    fingerprint of each is in `tests/unit/intake/test_partitioned.py`.
+    """
+
+    def __init__(self, *topics: str, **options: Any) -> None:
+        super().__init__(*topics, **options)
+        self._come: asyncio.Future[None] | None = None
+        self._waiting: dict[TopicPartition, asyncio.Future[None]] = {}
+
+    async def take(
+        self, partition: TopicPartition, timeout_seconds: float, max_records: int
+    ) -> Sequence[ConsumerRecord]:
+        """Take the partition's next records, perhaps none in this time. Only one may wait for a partition.
+
+        Raises as `getmany` does.
+        """
+        records = await self._take_what_is_here(partition, max_records)
+        if not records:
+            await self._wait(partition, timeout_seconds)
+            records = await self._take_what_is_here(partition, max_records)
+        return records
+
+    async def _take_what_is_here(self, partition: TopicPartition, max_records: int) -> Sequence[ConsumerRecord]:
+        taken = await self.getmany(partition, timeout_ms=0, max_records=max_records)
+        records: Sequence[ConsumerRecord] = taken.get(partition, ())
+        return records
+
+    async def _wait(self, partition: TopicPartition, timeout_seconds: float) -> None:
+        self._waiting[partition] = woken = asyncio.get_running_loop().create_future()
+        self._listen()
+        try:
+            await asyncio.wait((woken,), timeout=timeout_seconds)
+        finally:
+            self._waiting.pop(partition, None)
+
+    def _listen(self) -> None:
+        if self._come is None or self._come.done():
+            self._come = self._fetcher._create_fetch_waiter()  # noqa: SLF001 - there is no public way to wait for many
+            self._come.add_done_callback(self._wake)
+
+    def _wake(self, come: asyncio.Future[None]) -> None:
+        # An error of the consumer itself is everybody's.
+        is_for_all = come.cancelled() or come.exception() is not None
+        here = self._fetcher._records  # noqa: SLF001 - nor to see what is here without taking it
+        for partition in list(self._waiting) if is_for_all else here:
+            woken = self._waiting.pop(partition, None)
+            if woken is not None and not woken.done():
+                woken.set_result(None)
+        if self._waiting:
+            self._listen()

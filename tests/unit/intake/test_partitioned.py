@@ -1,0 +1,128 @@
+"""Who waits for a partition is woken for this one alone; and aiokafka's private means are still those that we read."""
+
+import asyncio
+import hashlib
+import inspect
+from collections.abc import AsyncIterator, Callable
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.subscription_state import SubscriptionState
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+
+from parts.waiting import eventually
+from realtime.intake.partitioned import PartitionedConsumer
+
+A, B = TopicPartition("order.created", 0), TopicPartition("order.created", 1)
+LONG_SECONDS = 60.0
+
+FINGERPRINTS: dict[Callable[..., Any], str] = {
+    Fetcher._create_fetch_waiter: "61d840568746",
+    Fetcher._notify: "d3a30d94f34f",
+    Fetcher._fetch_requests_routine: "2a8ec5932644",
+    Fetcher.fetched_records: "be4348896b9b",
+    SubscriptionState.register_fetch_waiters: "db7aa916eaa5",
+    SubscriptionState.abort_waiters: "fa0941110268",
+}
+
+
+class Woken(PartitionedConsumer):
+    """A consumer without a Kafka; what comes, the test puts into its fetcher, as the answer to a fetch does."""
+
+    def __init__(self) -> None:
+        super().__init__(bootstrap_servers="127.0.0.1:1")
+        self._fetcher: Any = Fetcher.__new__(Fetcher)
+        self._fetcher._loop = asyncio.get_running_loop()
+        self._fetcher._fetch_waiters = set()
+        self._fetcher._records = {}
+        self.asked: list[TopicPartition] = []
+        self.error: KafkaError | None = None
+
+    async def getmany(self, partition: TopicPartition, timeout_ms: int, max_records: int) -> dict[Any, Any]:
+        assert timeout_ms == 0, "that would wake everybody"
+        self.asked.append(partition)
+        if self.error is not None:
+            raise self.error
+        return {partition: records} if (records := self._fetcher._records.pop(partition, None)) else {}
+
+    def come(self, partition: TopicPartition, *records: str) -> None:
+        self._fetcher._records[partition] = list(records)
+        for waiter in self._fetcher._fetch_waiters:
+            self._fetcher._notify(waiter)
+
+    def fail(self, error: KafkaError) -> None:
+        self.error = error
+        for waiter in self._fetcher._fetch_waiters:
+            waiter.set_exception(error)
+
+
+@pytest.fixture
+async def consumer() -> AsyncIterator[Woken]:
+    consumer = Woken()
+    yield consumer
+    consumer._closed = True  # it was never started, so it cannot be stopped
+
+
+async def ask(consumer: Woken, *partitions: TopicPartition) -> list["asyncio.Task[Any]"]:
+    """Ask for each, and wait until all of them wait."""
+    asking = [asyncio.create_task(consumer.take(partition, LONG_SECONDS, 10)) for partition in partitions]
+    await eventually(lambda: set(partitions) <= set(consumer._waiting), 5, "they wait")
+    return asking
+
+
+async def test_what_is_here_is_taken_at_once(consumer: Woken) -> None:
+    consumer.come(A, "1", "2")
+    assert await consumer.take(A, LONG_SECONDS, 10) == ["1", "2"]
+    assert consumer.asked == [A]
+
+
+async def test_a_record_wakes_who_waits_for_its_partition_and_nobody_else(consumer: Woken) -> None:
+    of_a, of_b = await ask(consumer, A, B)
+    for number in range(3):
+        consumer.come(A, str(number))
+        assert await of_a == [str(number)]
+        (of_a,) = await ask(consumer, A)
+    assert consumer.asked.count(B) == 1
+    consumer.come(B, "at last")
+    assert await of_b == ["at last"]
+    of_a.cancel()
+
+
+async def test_what_comes_to_many_partitions_at_once_wakes_all_of_them(consumer: Woken) -> None:
+    asking = await ask(consumer, A, B)
+    consumer.come(A, "a")
+    consumer.come(B, "b")
+    assert await asyncio.gather(*asking) == [["a"], ["b"]]
+
+
+async def test_nothing_comes_in_time(consumer: Woken) -> None:
+    assert await consumer.take(A, 0.01, 10) == ()
+    assert not consumer._waiting
+
+
+async def test_an_error_of_the_consumer_is_told_to_everybody(consumer: Woken) -> None:
+    asking = await ask(consumer, A, B)
+    consumer.fail(TopicAuthorizationFailedError("order.created"))
+    for outcome in await asyncio.gather(*asking, return_exceptions=True):
+        assert isinstance(outcome, TopicAuthorizationFailedError)
+
+
+async def test_who_is_cancelled_wakes_nobody_and_what_came_waits_for_the_next(consumer: Woken) -> None:
+    (of_a,) = await ask(consumer, A)
+    of_a.cancel()
+    await asyncio.wait([of_a])
+    assert not consumer._waiting
+    consumer.come(A, "1")
+    assert await consumer.take(A, LONG_SECONDS, 10) == ["1"]
+
+
+@pytest.mark.parametrize("function", FINGERPRINTS, ids=lambda function: function.__qualname__)
+def test_what_we_lean_on_is_as_we_read_it(function: Callable[..., Any]) -> None:
+    source = inspect.getsource(function).encode()
+    assert hashlib.sha256(source).hexdigest()[:12] == FINGERPRINTS[function], (
+        f"aiokafka {version('aiokafka')} has changed {function.__qualname__}: read it, see whether PartitionedConsumer"
+        " still fits, and write the new fingerprint here"
+    )
