@@ -34,8 +34,10 @@ SAMPLE_SECONDS: Final = (0.5, 5.0)
 LIFETIME_SHARE: Final = 1 / 12
 # But longer than a place may be old of whom nothing was told: pings move it on, each 25 s; and than anybody is away.
 LIFETIME_SECONDS: Final = (45, 300)
-# Soon reached, and far more than anybody misses.
-MESSAGES_OF_A_ROOM: Final = 100
+# Reached within minutes by who has an event each eight seconds, and far more than anybody misses in as long.
+MESSAGES_OF_A_ROOM: Final = 30
+# Redis drops messages of a history by whole nodes; by default of a hundred, which take half of an hour to fill.
+REDIS_OPTIONS: Final = ("--stream-node-max-entries", "10")
 TASKS: Final = ("realtime_asyncio_tasks", frozenset[tuple[str, str]]())
 # Clients wander between pods, so what each of them takes is judged of all pods together.
 ALL_PODS: Final = "all pods"
@@ -114,7 +116,7 @@ async def soak(plan: Plan, directory: Path, say: Callable[[str], None], tell: Ca
 
     Once clients are there and the load is found, a part that ends, or Ctrl-C, ends the run and not what is known of it.
     """
-    kafka, redis = ApacheKafka(directory / "kafka"), RedisServer(directory / "redis")
+    kafka, redis = ApacheKafka(directory / "kafka"), RedisServer(directory / "redis", *REDIS_OPTIONS)
     try:
         say("Starting Kafka, Redis and three pods")
         await asyncio.gather(kafka.start(), redis.start())
