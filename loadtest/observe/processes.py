@@ -1,5 +1,6 @@
 """What the kernel knows of a process (Linux). All raise `ProcessLookupError` when there is none."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +11,17 @@ BYTES_PER_KB: Final = 1_024
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time of all its threads so far, kernel and user, exact to the nanosecond."""
-    spent_ns = 0
-    with _of(pid) as process:
-        for thread in (process / "task").iterdir():
-            try:
-                spent_ns += int((thread / "schedstat").read_text().split()[0])
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it has just ended
-    return spent_ns / NS_PER_SECOND
+    """Processor time of all its threads so far, of those that have ended too, kernel and user; exact to nanoseconds."""
+    try:
+        return time.clock_gettime_ns(_cpu_clock_of(pid)) / NS_PER_SECOND
+    except OSError:
+        raise ProcessLookupError(f"there is no process {pid}") from None
+
+
+def _cpu_clock_of(pid: int) -> int:
+    # As clock_getcpuclockid(3) makes it; Python has only pthread_getcpuclockid(3). The last bits: of a process, and
+    # what the scheduler has counted.
+    return (~pid << 3) | 2
 
 
 def resident_bytes(pid: int) -> int:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -67,6 +69,18 @@ async def test_what_a_process_spends_holds_and_opens_is_seen(spender: Spender) -
     ((at, cores),) = sampler.cores("it")
     assert at == after.at_seconds
     assert cores > 0
+
+
+def test_what_threads_spent_that_have_ended_still_counts() -> None:
+    def spend() -> None:
+        while time.thread_time() < 0.1:
+            pass
+
+    before = cpu_seconds(os.getpid())
+    thread = threading.Thread(target=spend)
+    thread.start()
+    thread.join()
+    assert cpu_seconds(os.getpid()) - before >= 0.1
 
 
 async def test_a_restart_leaves_a_hole_and_costs_nothing(spender: Spender) -> None:
