@@ -114,7 +114,7 @@ def _tls(settings: RedisSettings) -> dict[str, Any]:
 
 
 def _improved(kind: type[AbstractConnection]) -> type[AbstractConnection]:
-    return type("Connection", (LeavesWhoRefuses, QuickPacking, CancellableSending, kind), {})
+    return type("Connection", (LeavesWhoRefuses, QuickPacking, CancellableSending, AbortsAtOnce, kind), {})
 
 
 class CancellableSending(AbstractConnection):
@@ -135,6 +135,22 @@ class CancellableSending(AbstractConnection):
             raise ConnectionResetError(str(error)) from error
         finally:
             self.socket_timeout = timeout_seconds
+
+
+class AbortsAtOnce(AbstractConnection):
+    """A connection that is gone when it has been disconnected, whatever it had still to send.
+
+    redis-py closes the transport, which first sends what waits in it: to a Redis that hangs, for ever.
+    """
+
+    async def disconnect(self, *arguments: Any, **options: Any) -> None:
+        """See `AbstractConnection`."""
+        writer = self._writer
+        try:
+            await super().disconnect(*arguments, **options)
+        finally:
+            if writer is not None:
+                writer.transport.abort()
 
 
 class PushedReplies:

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import itertools
+import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,14 @@ from redis.asyncio.connection import AbstractConnection, Connection
 from redis.exceptions import InvalidResponse
 
 from realtime.errors import RedisUnavailable
-from realtime.redis.connection import CancellableSending, PushedReplies, QuickPacking, connect_redis, redis_errors
+from realtime.redis.connection import (
+    AbortsAtOnce,
+    CancellableSending,
+    PushedReplies,
+    QuickPacking,
+    connect_redis,
+    redis_errors,
+)
 from realtime.settings import RedisSettings
 
 MESSAGE = b"*3\r\n$7\r\nmessage\r\n$1\r\nr\r\n$%d\r\n%b\r\n"
@@ -139,6 +147,25 @@ async def test_who_gives_up_waiting_loses_nothing() -> None:
         if not reading.cancelled():
             heard += reading.result()
     assert len(heard) == 10
+
+
+# --- leaving
+
+
+class AbortingConnection(AbortsAtOnce, Connection):
+    pass
+
+
+async def test_a_connection_to_a_redis_that_hangs_is_gone_once_it_is_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # nobody ever reads
+        connection = AbortingConnection()
+        connection._reader, connection._writer = await asyncio.open_connection(*server.getsockname())
+        writer = connection._writer
+        assert writer is not None
+        writer.write(b"x" * 50_000_000)
+        await connection.disconnect(nowait=True)
+        async with asyncio.timeout(5):
+            await writer.wait_closed()
 
 
 # --- sending
