@@ -10,14 +10,14 @@ import pytest
 import redis.asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from parts.clients import Client
 from parts.fixtures import Connect, StartPod, takes_apache_kafka
 from parts.kafka import Kafka
 from parts.pod import Pod
 from parts.redis_server import RedisServer
-from parts.scrape import total
+from parts.scrape import metrics, total
 from parts.tokens import Issuer
 from parts.topics import EVENT_TOPICS, Topics
 from parts.waiting import eventually
@@ -123,7 +123,7 @@ async def test_partitions_that_are_taken_away_in_mid_batch_are_continued_without
         bootstrap_servers=topics.kafka.bootstrap_servers,
         group_id=topics.group_id,
         enable_auto_commit=False,
-        partition_assignment_strategy=(StickyPartitionAssignor,),
+        partition_assignment_strategy=(RoundRobinPartitionAssignor,),
     )
     await other.start()  # returns once it has its share
     assert other.assignment()
@@ -137,6 +137,20 @@ async def test_partitions_that_are_taken_away_in_mid_batch_are_continued_without
         return await committed(topics, 0) == 300
 
     await eventually(is_committed, 20, "all is committed")
+
+
+async def test_each_topics_partitions_are_shared_by_all_pods(start_pod: StartPod, topics: Topics) -> None:
+    pods = [await start_pod(roles="intake") for _ in range(3)]
+
+    async def is_shared() -> bool:
+        lags = [await metrics(pod) for pod in pods]
+        of_pods = [
+            sorted(dict(labels)["topic"] for sample, labels in lag if sample == "realtime_kafka_consumer_lag_seconds")
+            for lag in lags
+        ]
+        return all(of_pod == sorted(topics.name(topic) for topic in EVENT_TOPICS) for of_pod in of_pods)
+
+    await eventually(is_shared, 60, "each of three pods has one of the three partitions of each topic")
 
 
 async def test_a_pod_that_was_frozen_in_a_rebalance_cannot_commit_and_repeats_nothing(

@@ -9,7 +9,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from realtime.intake.partitioned import PartitionedConsumer
 from realtime.intake.resets import expect_resets
@@ -35,7 +35,9 @@ def make_consumer(settings: KafkaSettings, client_id: str) -> PartitionedConsume
         auto_offset_reset="none",
         # What a producer's transaction has taken back, is no fact.
         isolation_level="read_committed",
-        partition_assignment_strategy=(StickyPartitionAssignor,),
+        # A busy topic is everybody's share. The sticky one counts partitions alone: it may leave all of a topic to one
+        # pod, and spares nobody anything, since in a rebalance aiokafka takes all partitions from everybody.
+        partition_assignment_strategy=(RoundRobinPartitionAssignor,),
         session_timeout_ms=int(settings.session_timeout_seconds * 1_000),
         heartbeat_interval_ms=int(settings.heartbeat_interval_seconds * 1_000),
         max_partition_fetch_bytes=settings.fetch_max_bytes_per_partition,
