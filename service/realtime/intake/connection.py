@@ -36,7 +36,8 @@ def make_consumer(settings: KafkaSettings, client_id: str) -> PartitionedConsume
         # What a producer's transaction has taken back, is no fact.
         isolation_level="read_committed",
         # A busy topic is everybody's share. The sticky one counts partitions alone: it may leave all of a topic to one
-        # pod, and spares nobody anything, since in a rebalance aiokafka takes all partitions from everybody.
+        # pod, and spares nobody anything, since in a rebalance aiokafka takes all partitions from everybody. Who offers
+        # another one is not let into the group: to change this, all pods that take in have to be stopped at once.
         partition_assignment_strategy=(RoundRobinPartitionAssignor,),
         session_timeout_ms=int(settings.session_timeout_seconds * 1_000),
         heartbeat_interval_ms=int(settings.heartbeat_interval_seconds * 1_000),

@@ -1,6 +1,8 @@
 """A consumer of which each partition is waited for by itself."""
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,22 +30,22 @@ class PartitionedConsumer(AIOKafkaConsumer):  # type: ignore[misc]
 
         Raises as `getmany` does.
         """
-        records = await self._take_what_is_here(partition, max_records)
-        if not records:
-            await self._wait(partition, timeout_seconds)
-            records = await self._take_what_is_here(partition, max_records)
-        return records
-
-    async def _take_what_is_here(self, partition: TopicPartition, max_records: int) -> Sequence[ConsumerRecord]:
-        taken = await self.getmany(partition, timeout_ms=0, max_records=max_records)
-        records: Sequence[ConsumerRecord] = taken.get(partition, ())
-        return records
+        until = time.monotonic() + timeout_seconds
+        while True:
+            taken = await self.getmany(partition, timeout_ms=0, max_records=max_records)
+            records: Sequence[ConsumerRecord] = taken.get(partition, ())
+            # What has come may be no record: a transaction that its producer took back.
+            if records or (left_seconds := until - time.monotonic()) <= 0:
+                return records
+            await self._wait(partition, left_seconds)
 
     async def _wait(self, partition: TopicPartition, timeout_seconds: float) -> None:
         self._waiting[partition] = woken = asyncio.get_running_loop().create_future()
         self._listen()
         try:
-            await asyncio.wait((woken,), timeout=timeout_seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_seconds):
+                    await woken
         finally:
             self._waiting.pop(partition, None)
 
@@ -53,12 +55,17 @@ class PartitionedConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             self._come.add_done_callback(self._wake)
 
     def _wake(self, come: asyncio.Future[None]) -> None:
-        # An error of the consumer itself is everybody's.
-        is_for_all = come.cancelled() or come.exception() is not None
+        error = None if come.cancelled() else come.exception()
         here = self._fetcher._records  # noqa: SLF001 - nor to see what is here without taking it
+        # An error of the consumer, and its end, are everybody's.
+        is_for_all = error is not None or self._closed
         for partition in list(self._waiting) if is_for_all else here:
             woken = self._waiting.pop(partition, None)
-            if woken is not None and not woken.done():
+            if woken is None or woken.done():
+                continue
+            if error is None:
                 woken.set_result(None)
+            else:
+                woken.set_exception(error)
         if self._waiting:
             self._listen()

@@ -145,12 +145,9 @@ class AbortsAtOnce(AbstractConnection):
 
     async def disconnect(self, *arguments: Any, **options: Any) -> None:
         """See `AbstractConnection`."""
-        writer = self._writer
-        try:
-            await super().disconnect(*arguments, **options)
-        finally:
-            if writer is not None:
-                writer.transport.abort()
+        if self._writer is not None:
+            self._writer.transport.abort()
+        await super().disconnect(*arguments, **options)
 
 
 class PushedReplies:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.consumer.subscription_state import SubscriptionState
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import ConsumerStoppedError, KafkaError, TopicAuthorizationFailedError
 
 from parts.waiting import eventually
 from realtime.intake.partitioned import PartitionedConsumer
@@ -23,6 +23,11 @@ FINGERPRINTS: dict[Callable[..., Any], str] = {
     Fetcher._create_fetch_waiter: "61d840568746",
     Fetcher._notify: "d3a30d94f34f",
     Fetcher._fetch_requests_routine: "2a8ec5932644",
+    Fetcher._proc_fetch_request: "59bf948fff47",
+    Fetcher._set_error: "d29810f3f509",
+    Fetcher._update_fetch_positions: "d7774d8241dc",
+    Fetcher.close: "1cd24bc1c442",
+    FetchResult.getall: "3e717e30de50",
     Fetcher.fetched_records: "be4348896b9b",
     SubscriptionState.register_fetch_waiters: "db7aa916eaa5",
     SubscriptionState.abort_waiters: "fa0941110268",
@@ -39,13 +44,12 @@ class Woken(PartitionedConsumer):
         self._fetcher._fetch_waiters = set()
         self._fetcher._records = {}
         self.asked: list[TopicPartition] = []
-        self.error: KafkaError | None = None
 
     async def getmany(self, partition: TopicPartition, timeout_ms: int, max_records: int) -> dict[Any, Any]:
         assert timeout_ms == 0, "that would wake everybody"
+        if self._closed:
+            raise ConsumerStoppedError
         self.asked.append(partition)
-        if self.error is not None:
-            raise self.error
         return {partition: records} if (records := self._fetcher._records.pop(partition, None)) else {}
 
     def come(self, partition: TopicPartition, *records: str) -> None:
@@ -53,8 +57,12 @@ class Woken(PartitionedConsumer):
         for waiter in self._fetcher._fetch_waiters:
             self._fetcher._notify(waiter)
 
+    def close(self) -> None:
+        self._closed = True
+        for waiter in self._fetcher._fetch_waiters:
+            self._fetcher._notify(waiter)
+
     def fail(self, error: KafkaError) -> None:
-        self.error = error
         for waiter in self._fetcher._fetch_waiters:
             waiter.set_exception(error)
 
@@ -101,6 +109,24 @@ async def test_what_comes_to_many_partitions_at_once_wakes_all_of_them(consumer:
 async def test_nothing_comes_in_time(consumer: Woken) -> None:
     assert await consumer.take(A, 0.01, 10) == ()
     assert not consumer._waiting
+
+
+async def test_what_has_come_and_is_no_record_is_waited_beyond(consumer: Woken) -> None:
+    (of_a,) = await ask(consumer, A)
+    consumer.come(A)  # a transaction that was taken back
+    await eventually(
+        lambda: consumer.asked.count(A) == 2 and A in consumer._waiting, 5, "it has looked and waits again"
+    )
+    consumer.come(A, "1")
+    assert await of_a == ["1"]
+
+
+async def test_when_the_consumer_closes_nobody_waits_any_longer(consumer: Woken) -> None:
+    asking = await ask(consumer, A, B)
+    consumer.close()
+    for outcome in await asyncio.gather(*asking, return_exceptions=True):
+        assert isinstance(outcome, ConsumerStoppedError)
+    assert not consumer._fetcher._fetch_waiters
 
 
 async def test_an_error_of_the_consumer_is_told_to_everybody(consumer: Woken) -> None:

@@ -71,9 +71,11 @@ def test_a_command_has_the_bytes_that_redis_py_gives_it(name: str | bytes, argum
     assert ours == b"".join(Connection().pack_command(name, *arguments))
 
 
-def test_the_pods_connections_pack_in_this_way() -> None:
-    client = connect_redis(RedisSettings(url=SecretStr("redis://nowhere")))
-    assert isinstance(client.connection_pool.make_connection(), QuickPacking)
+@pytest.mark.parametrize("way", [QuickPacking, CancellableSending, AbortsAtOnce])
+@pytest.mark.parametrize("url", ["redis://nowhere", "rediss://nowhere"])
+def test_the_pods_connections_are_improved_in_each_way(url: str, way: type[AbstractConnection]) -> None:
+    client = connect_redis(RedisSettings(url=SecretStr(url)))
+    assert isinstance(client.connection_pool.make_connection(), way)
 
 
 # --- reading
@@ -156,15 +158,16 @@ class AbortingConnection(AbortsAtOnce, Connection):
     pass
 
 
-async def test_a_connection_to_a_redis_that_hangs_is_gone_once_it_is_left() -> None:
+@pytest.mark.parametrize("nowait", [True, False])
+async def test_a_connection_to_a_redis_that_hangs_is_gone_once_it_is_left(*, nowait: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # nobody ever reads
         connection = AbortingConnection()
         connection._reader, connection._writer = await asyncio.open_connection(*server.getsockname())
         writer = connection._writer
         assert writer is not None
         writer.write(b"x" * 50_000_000)
-        await connection.disconnect(nowait=True)
         async with asyncio.timeout(5):
+            await connection.disconnect(nowait=nowait)
             await writer.wait_closed()
 
 
