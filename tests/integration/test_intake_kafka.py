@@ -10,7 +10,6 @@ import pytest
 import redis.asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from parts.clients import Client
 from parts.fixtures import Connect, StartPod, takes_apache_kafka
@@ -21,6 +20,7 @@ from parts.scrape import metrics, total
 from parts.tokens import Issuer
 from parts.topics import EVENT_TOPICS, Topics
 from parts.waiting import eventually
+from realtime.intake.connection import ASSIGNOR
 
 TOPIC = "order.updated"
 apache_kafka_alone = pytest.mark.skipif(not takes_apache_kafka(), reason="the embedded broker cannot do this")
@@ -123,7 +123,7 @@ async def test_partitions_that_are_taken_away_in_mid_batch_are_continued_without
         bootstrap_servers=topics.kafka.bootstrap_servers,
         group_id=topics.group_id,
         enable_auto_commit=False,
-        partition_assignment_strategy=(RoundRobinPartitionAssignor,),
+        partition_assignment_strategy=(ASSIGNOR,),
     )
     await other.start()  # returns once it has its share
     assert other.assignment()

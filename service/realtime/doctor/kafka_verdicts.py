@@ -7,6 +7,7 @@ from aiokafka import TopicPartition
 
 from realtime.doctor.finding import KAFKA, Finding
 from realtime.doctor.kafka_facts import FORBIDDEN_GROUP, FORBIDDEN_TOPIC, Group, Topic
+from realtime.intake.connection import ASSIGNOR
 from realtime.settings import KafkaSettings
 
 PARTITIONS: Final = 6  # what is proposed for a topic that is made anew
@@ -14,7 +15,6 @@ REPLICAS: Final = 3
 LAG_RECORDS: Final = 10_000
 SHOWN: Final = 5
 # What `intake.connection.make_consumer` joins with; another in the group is somebody else's consumer.
-PROTOCOL: Final = "sticky"
 REBALANCING: Final = {"PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling"}
 
 
@@ -137,7 +137,7 @@ class KafkaVerdicts:
         if group.state in REBALANCING:
             told = f"{group.members} members, rebalancing; nothing is taken in meanwhile"
             return KAFKA.warn(subject, told, f"run again in a minute; if it stays: {describe}")
-        if group.members and group.protocol not in {PROTOCOL, ""}:
+        if group.members and group.protocol not in {ASSIGNOR.name, ""}:
             told = f"somebody else's consumers are in it: they divide partitions by {group.protocol!r}"
             return KAFKA.fail(subject, told, f"REALTIME_KAFKA__GROUP_ID must be ours alone; {describe}")
         if not group.members:

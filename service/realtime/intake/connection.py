@@ -21,6 +21,10 @@ log = structlog.get_logger(__name__)
 TRANSACTION_TIMEOUT_MS = 20_000
 
 STOP_QUIETLY_SECONDS: Final = 5.0
+# How the group divides partitions: a busy topic is everybody's share. The sticky one counts partitions alone: it may
+# leave all of a topic to one pod, and spares nobody anything, since in a rebalance aiokafka takes all partitions from
+# everybody. Who offers another one is not let into the group: to change this, stop all pods that take in at once.
+ASSIGNOR: Final = RoundRobinPartitionAssignor
 
 expect_resets()
 
@@ -35,10 +39,7 @@ def make_consumer(settings: KafkaSettings, client_id: str) -> PartitionedConsume
         auto_offset_reset="none",
         # What a producer's transaction has taken back, is no fact.
         isolation_level="read_committed",
-        # A busy topic is everybody's share. The sticky one counts partitions alone: it may leave all of a topic to one
-        # pod, and spares nobody anything, since in a rebalance aiokafka takes all partitions from everybody. Who offers
-        # another one is not let into the group: to change this, all pods that take in have to be stopped at once.
-        partition_assignment_strategy=(RoundRobinPartitionAssignor,),
+        partition_assignment_strategy=(ASSIGNOR,),
         session_timeout_ms=int(settings.session_timeout_seconds * 1_000),
         heartbeat_interval_ms=int(settings.heartbeat_interval_seconds * 1_000),
         max_partition_fetch_bytes=settings.fetch_max_bytes_per_partition,

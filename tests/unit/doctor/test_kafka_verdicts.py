@@ -101,7 +101,7 @@ def test_brokers_must_be_reachable_at_the_addresses_that_they_name() -> None:
 @pytest.mark.parametrize(
     ("group", "status"),
     [
-        (Group("Stable", 3, "sticky"), Status.OK),
+        (Group("Stable", 3, "roundrobin"), Status.OK),
         (Group("Empty"), Status.OK),
         (Group("Dead"), Status.OK),
         (Group("PreparingRebalance", 3), Status.WARN),
