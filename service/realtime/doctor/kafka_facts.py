@@ -41,8 +41,8 @@ READ_COMMITTED: Final = 1
 # No topic has so many.
 NO_PARTITION: Final = 2**31 - 1
 CLIENT_ID: Final = "realtime-doctor"
-COORDINATOR_SECONDS: Final = 5.0
-COORDINATOR_AGAIN_SECONDS: Final = 0.2
+SETTLE_SECONDS: Final = 5.0
+AGAIN_SECONDS: Final = 0.2
 CONFIGS: Final = ("max.message.bytes", "min.insync.replicas", "cleanup.policy", "retention.ms")
 
 
@@ -135,11 +135,17 @@ class KafkaFacts:
         end = ends.get(TopicPartition(topic.name, partition), 0)
         place = (partition, max(0, end - 1), self._settings.fetch_max_bytes_per_partition)
         request = FetchRequest(0, 0, place[2], READ_COMMITTED, [(topic.name, [place])])
-        reply = await self._client.send(topic.leaders[partition], request)
-        # The embedded broker says nothing of a topic in which there is nothing to read.
-        for _, ((_, code, *_, records),) in reply.topics:
-            return _name(code), _newest_seconds(records)
-        return "", None
+        loop = asyncio.get_running_loop()
+        until = loop.time() + SETTLE_SECONDS
+        while True:
+            reply = await self._client.send(topic.leaders[partition], request)
+            if not reply.topics:  # the embedded broker says nothing where there is nothing to read
+                return "", None
+            ((_, ((_, code, *_, records),)),) = reply.topics
+            # A leader takes a moment to know of a topic that has just been created.
+            if not code or not for_code(code).retriable or loop.time() > until:
+                return _name(code), _newest_seconds(records)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def try_to_write(self, topic: Topic) -> str:
         """Try, without writing anything; the name of the error, empty when we may."""
@@ -178,12 +184,12 @@ class KafkaFacts:
     async def _coordinator(self) -> tuple[int, str]:
         """Find the group's broker, and the error's name; a Kafka that has never had a group takes a moment."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + COORDINATOR_SECONDS
+        until = loop.time() + SETTLE_SECONDS
         while True:
             found = await self._ask(FindCoordinatorRequest(self._settings.group_id, 0))
             if not found.error_code or not for_code(found.error_code).retriable or loop.time() > until:
                 return found.coordinator_id, _name(found.error_code)
-            await asyncio.sleep(COORDINATOR_AGAIN_SECONDS)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def _ask(self, request: Any) -> Any:
         return await self._client.send(self._client.get_random_node(), request)
