@@ -69,6 +69,16 @@ class Capacity:
     us_per_delivery: float | None = None
     p99_ms: float | None = None
 
+    @property
+    def kept_up(self) -> bool:
+        """Whether it has been at rest with all that were asked for."""
+        return self.cores_at_rest is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Nothing may come twice. Nor be missed, but by those who were more than it could hold, and never came."""
+        return bool(self.twice or (self.lost and self.kept_up))
+
     def cells(self) -> list[str]:
         """As it is printed."""
         return [
@@ -132,9 +142,9 @@ def main(
             )
             try:
                 found.append(_measure(tool, plan, is_all=plan.users == most))
-                if found[-1].cores_at_rest is None and not users:
-                    fewer = replace(plan, users=int(found[-1].held * FEWER_PART))
-                    found.append(_measure(tool, fewer, is_all=False))
+                fewer = int(found[-1].held * FEWER_PART)
+                if not found[-1].kept_up and fewer and not users:
+                    found.append(_measure(tool, replace(plan, users=fewer), is_all=False))
             except (Failed, AssertionError, OSError) as error:  # what was found before is kept
                 broke.append("\n".join([f"{one}: {error}", *getattr(error, "__notes__", ())]))
             except KeyboardInterrupt:
@@ -150,7 +160,7 @@ def main(
         tool.console.print(table)
         header = tool.header(Header, beside=[redis_name(), kafka_name()])
         header = replace(header, machine={**header.machine, "descriptors": f"{descriptors:,}"})
-        broke += [f"{one.transport}: {one.lost} gaps, {one.twice} came twice" for one in found if one.lost or one.twice]
+        broke += [f"{one.transport}: {one.lost} gaps, {one.twice} came twice" for one in found if one.has_failed]
         tool.tell_where(_write(results, header, found, broke))
         for why in broke:
             tool.console.print(why, style="red", markup=False, highlight=False)
@@ -211,7 +221,7 @@ def judge(plan: Plan, lived: Lived, *, is_all: bool) -> Capacity:
 
 def _last_that_kept_up(seconds: Sequence[Second]) -> Second:
     """The last before as many were missing as were to come in some seconds."""
-    before = [1] * LAG_SECONDS + [one.wanted for one in seconds]
+    before = [0] * LAG_SECONDS + [one.wanted for one in seconds]
     for number, (wanted, now) in enumerate(zip(before, seconds, strict=False)):
         if now.connected < wanted * KEPT_UP_PART:
             return seconds[max(0, number - 1)]

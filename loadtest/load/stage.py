@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
@@ -19,6 +19,7 @@ from parts import scrape, swarm
 from parts.apache_kafka import ApacheKafka
 from parts.child import Child
 from parts.embedded_kafka import EmbeddedKafka
+from parts.kafka import Kafka
 from parts.pod import Cluster, Pod
 from parts.ports import free_port
 from parts.redis_server import RedisServer
@@ -185,7 +186,7 @@ def _beginning(timeline: Timeline) -> float:
 
 
 def _sampler(running: Cluster, locust: int, processes: int) -> Sampler:
-    children: dict[str, Any] = {pod.name: pod for pod in running.pods}
+    children: dict[str, Child | Kafka] = {pod.name: pod for pod in running.pods}
     children |= {"haproxy": running.haproxy, "Redis": running.redis, "Kafka": running.kafka}
     pids: dict[str, Callable[[], int | None]] = {name: partial(_pid, child) for name, child in children.items()}
     pids["Locust"] = lambda: locust
@@ -194,7 +195,7 @@ def _sampler(running: Cluster, locust: int, processes: int) -> Sampler:
     return Sampler(pids, {pod.name: partial(_connections, pod) for pod in running.pods})
 
 
-def _pid(child: Child) -> int | None:
+def _pid(child: Child | Kafka) -> int | None:
     return child.pid if child.is_running else None
 
 

@@ -10,6 +10,7 @@ from locust import events
 from swarm.crowd import TRANSPORTS
 from swarm.shapes import SHAPES
 
+LOCUSTFILE: Final = Path(__file__).with_name("locustfile.py")
 THRESHOLDS: Final = Path(__file__).with_name("thresholds.toml")
 
 

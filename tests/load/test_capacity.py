@@ -82,3 +82,19 @@ def test_a_run_that_ends_before_all_have_come_is_told() -> None:
     what.timeline.seconds = [replace(one, phase="ramp") for one in what.timeline.seconds]
     with pytest.raises(Failed, match="give it more --seconds"):
         judged(what)
+
+
+def test_who_is_slow_to_begin_with_has_not_fallen_behind() -> None:
+    slow = lived()
+    first = slow.timeline.seconds[0]
+    slow.timeline.seconds[0] = replace(first, connected=0)
+    assert judged(slow).held == 1_000
+
+
+def test_who_never_came_missed_nothing_and_who_had_come_may_miss_nothing() -> None:
+    whole, fallen = judged(lived()), judged(lived(held=500))
+    assert (whole.kept_up, fallen.kept_up) == (True, False)
+    assert replace(whole, lost=1).has_failed
+    assert not replace(fallen, lost=1).has_failed
+    assert replace(fallen, twice=1).has_failed
+    assert not whole.has_failed

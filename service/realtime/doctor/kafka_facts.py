@@ -7,9 +7,9 @@ does not exist, a heartbeat of a member that nobody knows.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -32,6 +32,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from realtime.settings import KafkaSettings
+
+Answer = TypeVar("Answer")
 
 TOPIC_RESOURCE: Final = 2
 EARLIEST, LATEST = -2, -1
@@ -135,17 +137,16 @@ class KafkaFacts:
         end = ends.get(TopicPartition(topic.name, partition), 0)
         place = (partition, max(0, end - 1), self._settings.fetch_max_bytes_per_partition)
         request = FetchRequest(0, 0, place[2], READ_COMMITTED, [(topic.name, [place])])
-        loop = asyncio.get_running_loop()
-        until = loop.time() + SETTLE_SECONDS
-        while True:
+
+        async def read() -> tuple[int, bytes | None]:
             reply = await self._client.send(topic.leaders[partition], request)
-            if not reply.topics:  # the embedded broker says nothing where there is nothing to read
-                return "", None
-            ((_, ((_, code, *_, records),)),) = reply.topics
-            # A leader takes a moment to know of a topic that has just been created.
-            if not code or not for_code(code).retriable or loop.time() > until:
-                return _name(code), _newest_seconds(records)
-            await asyncio.sleep(AGAIN_SECONDS)
+            # The embedded broker says nothing of a topic in which there is nothing to read.
+            for _, ((_, code, *_, records),) in reply.topics:
+                return code, records
+            return 0, None
+
+        code, records = await _settled(read)
+        return _name(code), _newest_seconds(records)
 
     async def try_to_write(self, topic: Topic) -> str:
         """Try, without writing anything; the name of the error, empty when we may."""
@@ -182,17 +183,28 @@ class KafkaFacts:
         }
 
     async def _coordinator(self) -> tuple[int, str]:
-        """Find the group's broker, and the error's name; a Kafka that has never had a group takes a moment."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + SETTLE_SECONDS
-        while True:
+        """Find the group's broker, and the error's name."""
+
+        async def find() -> tuple[int, int]:
             found = await self._ask(FindCoordinatorRequest(self._settings.group_id, 0))
-            if not found.error_code or not for_code(found.error_code).retriable or loop.time() > until:
-                return found.coordinator_id, _name(found.error_code)
-            await asyncio.sleep(AGAIN_SECONDS)
+            return found.error_code, found.coordinator_id
+
+        code, coordinator = await _settled(find)
+        return coordinator, _name(code)
 
     async def _ask(self, request: Any) -> Any:
         return await self._client.send(self._client.get_random_node(), request)
+
+
+async def _settled(ask: Callable[[], Awaitable[tuple[int, Answer]]]) -> tuple[int, Answer]:
+    """Ask, again while the error is one that passes: of a Kafka that has never had a group, of a topic just created."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + SETTLE_SECONDS
+    while True:
+        code, answer = await ask()
+        if not code or not for_code(code).retriable or loop.time() > until:
+            return code, answer
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 def _topic(described: Mapping[str, Any]) -> Topic:

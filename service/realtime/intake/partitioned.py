@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 
-class PartitionedConsumer(AIOKafkaConsumer):  # type: ignore[misc]
+class PartitionedConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
     """Wakes who waits for a partition when something of this one has come.
 
     `getmany` of aiokafka wakes everybody who waits for any partition, at each answer of Kafka's: what a lone record
