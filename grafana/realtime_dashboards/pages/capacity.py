@@ -135,7 +135,7 @@ def _pods(page: Page) -> None:
             "Event loop late, and the garbage collector",
             "99 of 100 times the loop was late by no more than this; the collector stopped a pod no longer than that.",
             Query(quantile(0.99, "realtime_event_loop_lag_seconds", by="pod"), "{{pod}}"),
-            Query(quantile(0.99, "realtime_gc_pause_seconds", over=LATELY), "garbage collector, any pod", YELLOW),
+            Query(_collector_pause(), "garbage collector, any pod", YELLOW),
             unit=SECONDS,
             levels=[(None, GREEN), (0.25, RED)],
             links=[runbook("RealtimeEventLoopLags")],
@@ -239,6 +239,12 @@ def _cost(page: Page) -> None:
 
 def _processor(by: str = "", over: str = "$__rate_interval") -> str:
     return rate("process_cpu_seconds_total", by=by, over=over)
+
+
+def _collector_pause() -> str:
+    # Minutes pass between two, and a quantile of nothing would look like pods that tell nothing.
+    pause = "realtime_gc_pause_seconds"
+    return f"{quantile(0.99, pause, over=LATELY)} >= 0 or 0 * {rate(pause + '_count', over=LATELY)}"
 
 
 def _hpa(what: str) -> str:
