@@ -3,6 +3,8 @@
 The fixtures are in `parts/fixtures.py`. What kind a test is, its directory says.
 """
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
     if file_path.relative_to(HERE).parts[0] not in WITHOUT_PARTS:
         parent.config.pluginmanager.import_plugin("parts.fixtures")
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test need not be looked through again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _whatever_is_left_open_is_found_here() -> Iterator[None]:
+    """And not in a later module, which would be blamed for it."""
+    yield
+    gc.collect()
 
 
 @pytest.hookimpl(optionalhook=True)

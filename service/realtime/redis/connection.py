@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import hiredis
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
@@ -60,45 +61,47 @@ def connect_shards(settings: RedisSettings) -> tuple[Redis, ...]:
             pool = BlockingConnectionPool(connection_class=_improved(kind), **options)
             return (Redis.from_pool(pool),) * settings.shards  # the pool is closed with the client
         case Topology.SENTINEL:
-            sentinel = Sentinel(address.hosts, sentinel_kwargs=_asking(settings))  # type: ignore[no-untyped-call]
+            sentinel = Sentinel(())  # type: ignore[no-untyped-call]
+            sentinel.sentinels = list(connect_hosts(settings).values())
             return (_connect_primary(SentinelPrimaries(sentinel, address.service), options),) * settings.shards
         case Topology.CLUSTER:
             options["max_connections"] = max(MAX_CONNECTIONS // settings.shards, MIN_CONNECTIONS_PER_SHARD)
             who = {name: options[name] for name in ("username", "password") if name in options}
-            cluster = ClusterMap(
-                address.hosts, lambda host, port: Redis(host=host, port=port, **_asking(settings), **who)
-            )
+            cluster = ClusterMap(address.hosts, lambda host, port: _connect_host(host, port, settings, **who))
             slots = [key_slot(hash_tag(shard).encode()) for shard in range(settings.shards)]
             return tuple(_connect_primary(SlotPrimaries(cluster, slot), options) for slot in slots)
 
 
 def connect_hosts(settings: RedisSettings) -> dict[str, Redis]:
     """Make a client for each host that the URL names, where these are sentinels: by address, `host:port`."""
-    address = settings.address
-    if address.topology is not Topology.SENTINEL:
+    if settings.address.topology is not Topology.SENTINEL:
         return {}
-    return {f"{host}:{port}": Redis(host=host, port=port, **_asking(settings)) for host, port in address.hosts}
+    who: dict[str, Any] = {}
+    if settings.sentinel_password is not None:
+        who = {"username": settings.sentinel_username, "password": settings.sentinel_password.get_secret_value()}
+    return {f"{host}:{port}": _connect_host(host, port, settings, **who) for host, port in settings.address.hosts}
+
+
+def _connect_host(host: str, port: int, settings: RedisSettings, **who: Any) -> Redis:
+    """Make a client for one that is asked where primaries are: quickly, for others are there to ask."""
+    pool = ConnectionPool(
+        connection_class=_improved(SSLConnection if settings.address.has_tls else Connection),
+        host=host,
+        port=port,
+        socket_timeout=settings.connect_timeout_seconds,
+        socket_connect_timeout=settings.connect_timeout_seconds,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        **_tls(settings),
+        **who,
+    )
+    return Redis.from_pool(pool)
 
 
 def _connect_primary(primaries: Primaries, options: Mapping[str, Any]) -> Redis:
     others = {name: value for name, value in options.items() if name not in {"host", "port", "connection_class"}}
     kind = TlsPrimaryConnection if options.get("connection_class") is SSLConnection else PrimaryConnection
     return Redis.from_pool(PrimaryPool(primaries, connection_class=_improved(kind), **others))
-
-
-def _asking(settings: RedisSettings) -> dict[str, Any]:
-    """How sentinels, and nodes of a cluster, are asked where the primary is: each on its own connection, quickly."""
-    asking: dict[str, Any] = {
-        "socket_timeout": settings.connect_timeout_seconds,
-        "socket_connect_timeout": settings.connect_timeout_seconds,
-        "protocol": 2,
-        "retry": Retry(NoBackoff(), 0),
-        "ssl": settings.address.has_tls,
-        **_tls(settings),
-    }
-    if settings.sentinel_password is not None:
-        asking |= {"username": settings.sentinel_username, "password": settings.sentinel_password.get_secret_value()}
-    return asking
 
 
 def _tls(settings: RedisSettings) -> dict[str, Any]:
@@ -113,6 +116,7 @@ def _tls(settings: RedisSettings) -> dict[str, Any]:
     return {**named, "ssl_check_hostname": settings.ssl_check_hostname}
 
 
+@cache
 def _improved(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     return type("Connection", (LeavesWhoRefuses, QuickPacking, CancellableSending, AbortsAtOnce, kind), {})
 

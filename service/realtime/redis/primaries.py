@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -21,7 +21,9 @@ from redis.exceptions import (
 log = structlog.get_logger(__name__)
 
 Address = tuple[str, int]
-# Of connections that are made at once, one asks a cluster.
+Answer = TypeVar("Answer")
+
+# An answer is good for this long; when a primary goes, all connections to it are made again within moments.
 FRESH_SECONDS: Final = 0.1
 
 
@@ -37,16 +39,48 @@ class Primaries(Protocol):
         ...
 
 
+class Shared(Generic[Answer]):
+    """Of all who want to know something at once, one asks; what it hears is everybody's, an error, too."""
+
+    def __init__(self, ask: Callable[[], Awaitable[Answer]]) -> None:
+        self._ask = ask
+        self._asking = asyncio.Lock()
+        self._heard: asyncio.Future[Answer] | None = None
+        self._heard_at = float("-inf")
+
+    async def answer(self) -> Answer:
+        """Return what was heard since this was called, or `FRESH_SECONDS` before. Raises what `ask` raises."""
+        loop = asyncio.get_running_loop()
+        wanted_at = loop.time()
+        async with self._asking:
+            # An error is nobody's who came later: it may be over.
+            fresh_seconds = 0.0 if self._heard is None or self._heard.exception() else FRESH_SECONDS
+            if self._heard is None or self._heard_at < wanted_at - fresh_seconds:
+                heard = loop.create_future()
+                try:
+                    heard.set_result(await self._ask())
+                except (RedisError, OSError) as error:
+                    heard.set_exception(error)
+                self._heard, self._heard_at = heard, loop.time()
+            return self._heard.result()
+
+
 class SentinelPrimaries:
-    """Asks sentinels, one after the other until one knows; see https://redis.io/docs/latest/develop/reference/sentinel-clients/."""
+    """Asks sentinels, one after the other until one knows; see https://redis.io/docs/latest/develop/reference/sentinel-clients/.
+
+    redis-py puts the one that knew first in its list, and loses others when two ask at once: here nobody does.
+    """
 
     def __init__(self, sentinel: Sentinel, service: str) -> None:
         self._sentinel = sentinel
-        self._service = service
+        self._primary = Shared[Address](lambda: self._ask(service))
 
     async def find(self) -> Address:
         """See `Primaries.find`."""
-        host, port = await self._sentinel.discover_master(self._service)
+        return await self._primary.answer()
+
+    async def _ask(self, service: str) -> Address:
+        host, port = await self._sentinel.discover_master(service)
         return host, int(port)
 
     async def aclose(self) -> None:
@@ -63,32 +97,29 @@ class ClusterMap:
     def __init__(self, hosts: tuple[Address, ...], open_client: Callable[[str, int], Redis]) -> None:
         self._hosts = hosts
         self._open_client = open_client
-        self._owners: list[tuple[range, Address]] = []
-        self._asked_at = float("-inf")
-        self._lock = asyncio.Lock()
+        self._known: list[Address] = []
+        self._owners = Shared(self._ask)
 
     async def owner(self, slot: int) -> Address:
         """Ask who holds the slot. Raises `ConnectionError` when nobody does, or nobody answers."""
-        loop = asyncio.get_running_loop()
-        async with self._lock:
-            if loop.time() - self._asked_at > FRESH_SECONDS:
-                self._owners = await self._ask()
-                self._asked_at = loop.time()
-        for slots, address in self._owners:
+        for slots, address in await self._owners.answer():
             if slot in slots:
                 return address
         raise ConnectionError(f"no node of the cluster holds slot {slot}")
 
     async def _ask(self) -> list[tuple[range, Address]]:
-        nodes = list({*self._hosts, *(address for _, address in self._owners)})
+        nodes = list({*self._hosts, *self._known})
         errors = []
         for host, port in random.sample(nodes, len(nodes)):
             try:
                 async with self._open_client(host, port) as node:
                     entries = await node.execute_command("CLUSTER SLOTS")  # type: ignore[no-untyped-call]
-                return [_owner(entry, host) for entry in entries]
+                owners = [_owner(entry, host) for entry in entries]
             except (RedisError, OSError) as error:
                 errors.append(f"{host}:{port}: {error}")
+            else:
+                self._known = [address for _, address in owners]
+                return owners
         raise ConnectionError(f"no node of the cluster answers: {'; '.join(errors)}")
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from redis.asyncio.connection import AbstractConnection, Connection
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
 from redis.exceptions import InvalidResponse
 
 from realtime.errors import RedisUnavailable
@@ -20,7 +20,9 @@ from realtime.redis.connection import (
     CancellableSending,
     PushedReplies,
     QuickPacking,
-    connect_redis,
+    _connect_host,
+    connect_hosts,
+    connect_shards,
     redis_errors,
 )
 from realtime.settings import RedisSettings
@@ -72,10 +74,17 @@ def test_a_command_has_the_bytes_that_redis_py_gives_it(name: str | bytes, argum
 
 
 @pytest.mark.parametrize("way", [QuickPacking, CancellableSending, AbortsAtOnce])
-@pytest.mark.parametrize("url", ["redis://nowhere", "rediss://nowhere"])
-def test_the_pods_connections_are_improved_in_each_way(url: str, way: type[AbstractConnection]) -> None:
-    client = connect_redis(RedisSettings(url=SecretStr(url)))
-    assert isinstance(client.connection_pool.make_connection(), way)
+@pytest.mark.parametrize(
+    "url",
+    ["redis://nowhere", "redis+cluster://nowhere", "redis+sentinel://nowhere/service/0"],
+)
+@pytest.mark.parametrize("has_tls", [True, False])
+def test_the_pods_connections_are_improved_in_each_way(url: str, way: type[AbstractConnection], has_tls: bool) -> None:
+    settings = RedisSettings(url=SecretStr(url.replace("redis", "rediss", 1) if has_tls else url))
+    for client in (*connect_shards(settings), *connect_hosts(settings).values(), _connect_host("x", 1, settings)):
+        connection = client.connection_pool.make_connection()
+        assert isinstance(connection, way)
+        assert isinstance(connection, SSLConnection) is has_tls
 
 
 # --- reading

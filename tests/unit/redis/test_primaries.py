@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import pytest
 from redis.asyncio.connection import Connection
+from redis.asyncio.sentinel import Sentinel
 from redis.exceptions import (
     AuthenticationError,
     ClusterDownError,
@@ -17,7 +18,15 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from realtime.redis.primaries import ClusterMap, LeavesWhoRefuses, PrimaryPool, SlotPrimaries
+from realtime.redis.primaries import (
+    FRESH_SECONDS,
+    ClusterMap,
+    LeavesWhoRefuses,
+    PrimaryPool,
+    SentinelPrimaries,
+    Shared,
+    SlotPrimaries,
+)
 
 HALVES = [[0, 8191, [b"a", 1, b"id-a"], [b"a2", 2, b"id"]], [8192, 16383, [b"b", 3, b"id-b", []]]]
 
@@ -85,6 +94,96 @@ async def test_of_connections_that_are_made_at_once_one_asks() -> None:
     asked = cluster(x=node)
     await asyncio.gather(*(asked.owner(slot) for slot in range(50)))
     assert node.asked == 1
+
+
+class SentinelNode:
+    """A sentinel that knows the primary, or cannot be reached."""
+
+    def __init__(self, *, is_there: bool) -> None:
+        self.is_there = is_there
+        self.asked = 0
+
+    async def sentinel_masters(self) -> dict[str, Any]:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if not self.is_there:
+            raise ConnectionError("refused")
+        state = {"ip": "10.0.0.1", "port": 6379, "is_master": True, "is_sdown": False, "is_odown": False}
+        return {"realtime": {**state, "num-other-sentinels": 2}}
+
+
+def sentinels(*are_there: bool) -> Sentinel:
+    asked = Sentinel(())  # type: ignore[no-untyped-call]
+    asked.sentinels = [SentinelNode(is_there=one) for one in are_there]
+    return asked
+
+
+async def test_no_sentinel_is_forgotten_when_many_ask_while_one_is_away() -> None:
+    asked = sentinels(False, False, True)
+    everyone = set(asked.sentinels)
+    primaries = SentinelPrimaries(asked, "realtime")
+    assert set(await asyncio.gather(*(primaries.find() for _ in range(50)))) == {("10.0.0.1", 6379)}
+    assert set(asked.sentinels) == everyone
+    assert sum(one.asked for one in everyone) == 3, "once each"
+
+
+# --- one asks for all
+
+
+class Question:
+    """Answered as the test says, in the order in which it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[asyncio.Future[str]] = []
+
+    async def ask(self) -> str:
+        self.asked.append(asyncio.get_running_loop().create_future())
+        return await self.asked[-1]
+
+
+async def asking(shared: Shared[str], count: int) -> list[asyncio.Task[str]]:
+    tasks = [asyncio.create_task(shared.answer()) for _ in range(count)]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_an_error_is_told_to_all_who_waited_and_to_nobody_who_comes_later() -> None:
+    question = Question()
+    shared = Shared(question.ask)
+    waiting = await asking(shared, 3)
+    question.asked[0].set_exception(ConnectionError("refused"))
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [str(error) for error in told] == ["refused"] * 3
+    [later] = await asking(shared, 1)
+    question.asked[1].set_result("here")
+    assert await later == "here"
+
+
+async def test_who_asks_and_gives_up_leaves_the_asking_to_the_next() -> None:
+    question = Question()
+    shared = Shared(question.ask)
+    first, *others = await asking(shared, 3)
+    first.cancel()
+    await asyncio.wait([first])
+    await asyncio.sleep(0)
+    question.asked[1].set_result("here")
+    assert await asyncio.gather(*others) == ["here"] * 2
+    assert first.cancelled()
+
+
+async def test_an_answer_is_believed_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    question, loop = Question(), asyncio.get_running_loop()
+    shared = Shared(question.ask)
+    began = loop.time()
+    for number, at in enumerate((0, FRESH_SECONDS * 0.9, FRESH_SECONDS * 1.1)):
+        monkeypatch.setattr(loop, "time", lambda at=at: began + at)
+        [asked] = await asking(shared, 1)
+        if not asked.done():
+            question.asked[-1].set_result(f"at {number}")
+        assert await asked == ("at 0", "at 0", "at 2")[number]
+
+
+# --- connections
 
 
 async def test_when_the_primary_is_another_one_no_idle_connection_to_the_old_one_stays() -> None:
