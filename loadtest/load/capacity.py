@@ -76,7 +76,10 @@ class Capacity:
 
     @property
     def has_failed(self) -> bool:
-        """Nothing may come twice. Nor be missed, but by those who were more than it could hold, and never came."""
+        """Nothing may come twice, and nothing be missed.
+
+        What a worker that fell behind had not heard by the end may be its own lateness: it is judged with fewer.
+        """
         return bool(self.twice or (self.lost and self.kept_up))
 
     def cells(self) -> list[str]:

@@ -91,7 +91,7 @@ def test_who_is_slow_to_begin_with_has_not_fallen_behind() -> None:
     assert judged(slow).held == 1_000
 
 
-def test_who_never_came_missed_nothing_and_who_had_come_may_miss_nothing() -> None:
+def test_nothing_may_come_twice_nor_be_missed_by_who_kept_up() -> None:
     whole, fallen = judged(lived()), judged(lived(held=500))
     assert (whole.kept_up, fallen.kept_up) == (True, False)
     assert replace(whole, lost=1).has_failed

@@ -242,7 +242,7 @@ def _processor(by: str = "", over: str = "$__rate_interval") -> str:
 
 
 def _collector_pause() -> str:
-    # Minutes pass between two, and a quantile of nothing would look like pods that tell nothing.
+    # Minutes pass between two pauses, and a quantile of nothing would look like pods that tell nothing.
     pause = "realtime_gc_pause_seconds"
     return f"{quantile(0.99, pause, over=LATELY)} >= 0 or 0 * {rate(pause + '_count', over=LATELY)}"
 

@@ -141,9 +141,10 @@ class KafkaFacts:
         async def read() -> tuple[int, bytes | None]:
             reply = await self._client.send(topic.leaders[partition], request)
             # The embedded broker says nothing of a topic in which there is nothing to read.
-            for _, ((_, code, *_, records),) in reply.topics:
-                return code, records
-            return 0, None
+            if not reply.topics:
+                return 0, None
+            ((_, ((_, code, *_, records),)),) = reply.topics
+            return code, records
 
         code, records = await _settled(read)
         return _name(code), _newest_seconds(records)

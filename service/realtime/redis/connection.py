@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import hiredis
+from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
@@ -129,14 +130,16 @@ class CancellableSending(AbstractConnection):
     """
 
     async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
-        """See `AbstractConnection`. Raises `TimeoutError`, and `ConnectionResetError` when it has just been closed."""
+        """See `AbstractConnection`."""
         timeout_seconds, self.socket_timeout = self.socket_timeout, None
         try:
             async with asyncio.timeout(timeout_seconds):
                 await super().send_packed_command(command, check_health)
+        except TimeoutError:
+            raise exceptions.TimeoutError(f"nothing could be sent for {timeout_seconds:g} s") from None
         except RuntimeError as error:
             # What uvloop says of a connection that was reset between two commands; redis-py does not expect it.
-            raise ConnectionResetError(str(error)) from error
+            raise exceptions.ConnectionError(str(error)) from error
         finally:
             self.socket_timeout = timeout_seconds
 

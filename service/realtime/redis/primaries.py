@@ -35,40 +35,59 @@ class Primaries(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close the connections that were asked on."""
+        """Close the connections that were asked on; nobody may ask any longer."""
         ...
 
 
 class Shared(Generic[Answer]):
-    """Of all who want to know something at once, one asks; what it hears is everybody's, an error, too."""
+    """Of all who want to know something at once, one question is asked; what it brings is everybody's, an error, too.
+
+    It belongs to nobody: who gives up takes nothing from those who wait on.
+    """
 
     def __init__(self, ask: Callable[[], Awaitable[Answer]]) -> None:
         self._ask = ask
-        self._asking = asyncio.Lock()
-        self._heard: asyncio.Future[Answer] | None = None
-        self._heard_at = float("-inf")
+        self._asking: asyncio.Task[Answer] | None = None
+        self._heard: tuple[float, Answer] | None = None
 
     async def answer(self) -> Answer:
-        """Return what was heard since this was called, or `FRESH_SECONDS` before. Raises what `ask` raises."""
+        """Return what is heard now, or was `FRESH_SECONDS` ago. Raises what `ask` raises."""
         loop = asyncio.get_running_loop()
-        wanted_at = loop.time()
-        async with self._asking:
-            # An error is nobody's who came later: it may be over.
-            fresh_seconds = 0.0 if self._heard is None or self._heard.exception() else FRESH_SECONDS
-            if self._heard is None or self._heard_at < wanted_at - fresh_seconds:
-                heard = loop.create_future()
-                try:
-                    heard.set_result(await self._ask())
-                except (RedisError, OSError) as error:
-                    heard.set_exception(error)
-                self._heard, self._heard_at = heard, loop.time()
-            return self._heard.result()
+        if self._heard is not None:
+            heard_at, answer = self._heard
+            if loop.time() - heard_at < FRESH_SECONDS:
+                return answer
+        if self._asking is None:
+            self._asking = loop.create_task(self._hear())
+            self._asking.add_done_callback(_notice)
+        return await asyncio.shield(self._asking)
+
+    async def aclose(self) -> None:
+        """Ask no longer; nobody may wait for it."""
+        asking, self._asking = self._asking, None
+        if asking is not None:
+            asking.cancel()
+            await asyncio.wait([asking])
+
+    async def _hear(self) -> Answer:
+        try:
+            answer = await self._ask()
+        finally:
+            self._asking = None
+        self._heard = (asyncio.get_running_loop().time(), answer)
+        return answer
+
+
+def _notice(asked: asyncio.Task[Any]) -> None:
+    # Else asyncio would complain where all who waited have given up.
+    if not asked.cancelled():
+        asked.exception()
 
 
 class SentinelPrimaries:
     """Asks sentinels, one after the other until one knows; see https://redis.io/docs/latest/develop/reference/sentinel-clients/.
 
-    redis-py puts the one that knew first in its list, and loses others when two ask at once: here nobody does.
+    redis-py puts the one that knew to the front of its list, and loses others when two ask it at once.
     """
 
     def __init__(self, sentinel: Sentinel, service: str) -> None:
@@ -85,6 +104,7 @@ class SentinelPrimaries:
 
     async def aclose(self) -> None:
         """See `Primaries.aclose`."""
+        await self._primary.aclose()
         await self._sentinel.aclose()
 
 
@@ -106,6 +126,10 @@ class ClusterMap:
             if slot in slots:
                 return address
         raise ConnectionError(f"no node of the cluster holds slot {slot}")
+
+    async def aclose(self) -> None:
+        """Ask no longer; nobody may wait for an owner."""
+        await self._owners.aclose()
 
     async def _ask(self) -> list[tuple[range, Address]]:
         nodes = list({*self._hosts, *self._known})
@@ -142,6 +166,7 @@ class SlotPrimaries:
 
     async def aclose(self) -> None:
         """See `Primaries.aclose`."""
+        await self._cluster.aclose()
 
 
 class PrimaryPool(BlockingConnectionPool):

@@ -15,7 +15,10 @@ TOPIC = Topic("order.created", leaders={0: 1})
 
 
 class FakeClient:
-    """A leader that answers each fetch with the next of these error codes, and then with the last one."""
+    """A leader that answers each fetch with the next of these error codes, and then with the last one.
+
+    Without any it says nothing of the topic.
+    """
 
     def __init__(self, *codes: int) -> None:
         self._codes = deque(codes)
@@ -23,6 +26,8 @@ class FakeClient:
 
     async def send(self, node: int, request: Any) -> Any:
         self.asked += 1
+        if not self._codes:
+            return SimpleNamespace(topics=[])
         code = self._codes.popleft() if len(self._codes) > 1 else self._codes[0]
         return SimpleNamespace(topics=[("order.created", [(0, code, 0, 0, [], b"")])])
 
@@ -46,10 +51,16 @@ async def test_a_leader_that_does_not_know_a_new_topic_yet_is_asked_again() -> N
 
 
 async def test_a_leader_that_never_comes_to_know_it_is_told() -> None:
-    assert await read(FakeClient(NotLeaderForPartitionError.errno)) == "NotLeaderForPartitionError"
+    client = FakeClient(NotLeaderForPartitionError.errno)
+    assert await read(client) == "NotLeaderForPartitionError"
+    assert client.asked > 1
 
 
 async def test_a_right_that_is_missing_is_told_at_once() -> None:
     client = FakeClient(TopicAuthorizationFailedError.errno)
     assert await read(client) == "TopicAuthorizationFailedError"
     assert client.asked == 1
+
+
+async def test_where_nothing_is_told_there_is_nothing_to_read() -> None:
+    assert await read(FakeClient()) == ""

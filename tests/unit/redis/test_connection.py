@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import itertools
 import socket
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse
 
 from realtime.errors import RedisUnavailable
@@ -20,11 +23,11 @@ from realtime.redis.connection import (
     CancellableSending,
     PushedReplies,
     QuickPacking,
-    _connect_host,
     connect_hosts,
     connect_shards,
     redis_errors,
 )
+from realtime.redis.primaries import SentinelPrimaries, SlotPrimaries
 from realtime.settings import RedisSettings
 
 MESSAGE = b"*3\r\n$7\r\nmessage\r\n$1\r\nr\r\n$%d\r\n%b\r\n"
@@ -73,16 +76,30 @@ def test_a_command_has_the_bytes_that_redis_py_gives_it(name: str | bytes, argum
     assert ours == b"".join(Connection().pack_command(name, *arguments))
 
 
+def clients(settings: RedisSettings) -> Iterator[Redis]:
+    """All of a pod's, also those that only ask where the primary is."""
+    for shard in connect_shards(settings):
+        yield shard
+        match getattr(shard.connection_pool, "_primaries", None):
+            case SentinelPrimaries() as primaries:
+                yield from primaries._sentinel.sentinels
+            case SlotPrimaries() as primaries:
+                yield primaries._cluster._open_client("a", 1)
+    yield from connect_hosts(settings).values()
+
+
 @pytest.mark.parametrize("way", [QuickPacking, CancellableSending, AbortsAtOnce])
 @pytest.mark.parametrize(
-    "url",
-    ["redis://nowhere", "redis+cluster://nowhere", "redis+sentinel://nowhere/service/0"],
+    ("url", "count"), [("redis://a", 1), ("redis+cluster://a,b", 2), ("redis+sentinel://a,b/service/0", 5)]
 )
 @pytest.mark.parametrize("has_tls", [True, False])
-def test_the_pods_connections_are_improved_in_each_way(url: str, way: type[AbstractConnection], has_tls: bool) -> None:
+def test_the_pods_connections_are_improved_in_each_way(
+    url: str, count: int, way: type[AbstractConnection], has_tls: bool
+) -> None:
     settings = RedisSettings(url=SecretStr(url.replace("redis", "rediss", 1) if has_tls else url))
-    for client in (*connect_shards(settings), *connect_hosts(settings).values(), _connect_host("x", 1, settings)):
-        connection = client.connection_pool.make_connection()
+    connections = [client.connection_pool.make_connection() for client in clients(settings)]
+    assert len(connections) == count
+    for connection in connections:
         assert isinstance(connection, way)
         assert isinstance(connection, SSLConnection) is has_tls
 
@@ -198,3 +215,43 @@ class SendingConnection(CancellableSending, ResetConnection):
 async def test_a_connection_that_was_reset_meanwhile_is_an_outage_and_no_bug() -> None:
     with pytest.raises(RedisUnavailable, match="handler is closed"), redis_errors("publish"):
         await SendingConnection().send_packed_command(b"PING")
+    # Who asks several sentinels goes on to the next at redis-py's own errors alone.
+    with pytest.raises(RedisConnectionError):
+        await SendingConnection().send_packed_command(b"PING")
+
+
+class QuickWriter:
+    """What takes all that is written, a turn of the loop later."""
+
+    def writelines(self, _: Any) -> None:
+        pass
+
+    async def drain(self) -> None:
+        await asyncio.sleep(0)
+
+
+class QuickConnection(CancellableSending, Connection):
+    async def connect(self) -> None:
+        pass
+
+    async def disconnect(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+async def test_who_sends_can_be_cancelled_at_any_moment() -> None:
+    ends = set()
+    for turns in range(8):
+        connection = QuickConnection(socket_timeout=5)
+        writer: Any = QuickWriter()
+        reader: Any = object()
+        connection._reader, connection._writer = reader, writer
+        sending = asyncio.create_task(connection.send_packed_command([b"PING"], check_health=False))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        was_done = sending.done()
+        sending.cancel()
+        await asyncio.wait([sending])
+        connection._reader = connection._writer = None
+        assert sending.cancelled() is not was_done
+        ends.add(was_done)
+    assert ends == {True, False}

@@ -1,6 +1,7 @@
 """Who is asked where the primary is, what is made of the answer, and when a server is left."""
 
 import asyncio
+import gc
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -118,7 +119,7 @@ def sentinels(*are_there: bool) -> Sentinel:
     return asked
 
 
-async def test_no_sentinel_is_forgotten_when_many_ask_while_one_is_away() -> None:
+async def test_no_sentinel_is_forgotten_when_many_ask_while_some_are_away() -> None:
     asked = sentinels(False, False, True)
     everyone = set(asked.sentinels)
     primaries = SentinelPrimaries(asked, "realtime")
@@ -143,8 +144,16 @@ class Question:
 
 async def asking(shared: Shared[str], count: int) -> list[asyncio.Task[str]]:
     tasks = [asyncio.create_task(shared.answer()) for _ in range(count)]
-    await asyncio.sleep(0)
+    for _ in range(3):  # the task, the question's, the question
+        await asyncio.sleep(0)
     return tasks
+
+
+async def give_up(*tasks: asyncio.Task[str]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert all(task.cancelled() for task in tasks)
 
 
 async def test_an_error_is_told_to_all_who_waited_and_to_nobody_who_comes_later() -> None:
@@ -159,16 +168,51 @@ async def test_an_error_is_told_to_all_who_waited_and_to_nobody_who_comes_later(
     assert await later == "here"
 
 
-async def test_who_asks_and_gives_up_leaves_the_asking_to_the_next() -> None:
+async def test_who_gives_up_takes_nothing_from_those_who_wait_on() -> None:
     question = Question()
     shared = Shared(question.ask)
     first, *others = await asking(shared, 3)
-    first.cancel()
-    await asyncio.wait([first])
-    await asyncio.sleep(0)
-    question.asked[1].set_result("here")
+    await give_up(first)
+    question.asked[0].set_result("here")
     assert await asyncio.gather(*others) == ["here"] * 2
-    assert first.cancelled()
+    assert len(question.asked) == 1
+
+
+async def test_nobody_complains_of_an_error_for_which_nobody_waits_any_longer() -> None:
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    question = Question()
+    shared = Shared(question.ask)
+    await give_up(*await asking(shared, 2))
+    question.asked[0].set_exception(ConnectionError("refused"))
+    await asyncio.sleep(0.01)
+    gc.collect()
+    assert not complaints
+
+
+async def test_errors_leave_no_circles_for_the_garbage_collector() -> None:
+    async def ask() -> str:
+        raise ConnectionError("refused")
+
+    shared = Shared(ask)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            with pytest.raises(ConnectionError):
+                await shared.answer()
+        assert gc.collect() < 100
+    finally:
+        gc.enable()
+
+
+async def test_who_closes_it_ends_the_asking() -> None:
+    question = Question()
+    shared = Shared(question.ask)
+    await give_up(*await asking(shared, 1))
+    await shared.aclose()
+    assert question.asked[0].cancelled()
+    await shared.aclose()
 
 
 async def test_an_answer_is_believed_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
