@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
-# Of the tests: one for those that start whole clusters, and one for all others. 0: one after the other, for --pdb.
-WORKERS ?= 2
+# Of the tests: two for those that start whole clusters, and one for all others. 0: one after the other, for --pdb.
+WORKERS ?= 3
 
 image_lock = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --constraints requirements.lock --upgrade $(1)

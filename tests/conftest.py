@@ -18,8 +18,8 @@ HERE = Path(__file__).parent
 # These tests touch no sockets, and need not wait a second for the clients of everything to be imported.
 WITHOUT_PARTS = {"unit", "architecture"}
 
-# These run whole clusters and measure them: one at a time, on one worker of several.
-WITH_CLUSTERS = {"chaos", "dashboards", "drill", "e2e"}
+# These run whole clusters and measure them: of each kind one at a time, on one worker of several.
+WITH_CLUSTERS = {"chaos": "faults", "dashboards": "faults", "drill": "faults", "e2e": "e2e"}
 
 # These need containers, or programs that take long to build: they run when they are named.
 WHEN_NAMED = {"cluster", "containers"}
@@ -37,6 +37,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
     if file_path.relative_to(HERE).parts[0] not in WITHOUT_PARTS:
         parent.config.pluginmanager.import_plugin("parts.fixtures")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: what is quick fills the end, on whatever worker is free."""
+    items.sort(key=lambda item: item.path.relative_to(HERE).parts[0] not in WITH_CLUSTERS)
 
 
 def pytest_collection_finish() -> None:
@@ -60,9 +65,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByModule(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             module = Path(nodeid.partition("::")[0])
-            return "clusters" if module.parts[1] in WITH_CLUSTERS else str(module)
+            return WITH_CLUSTERS.get(module.parts[1], str(module))
 
-    # As they are collected: clusters, which take longest, begin at once, and what is quick fills the end.
+    # As they are collected, see above; by itself it would sort them by their number.
     config.option.loadscopereorder = False
     return ByModule(config, log)
 
