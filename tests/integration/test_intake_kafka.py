@@ -240,7 +240,7 @@ async def test_gaps_that_compaction_leaves_are_no_gap(start_pod: StartPod, topic
             reply = await admin.create_topics([NewTopic(topics.name(TOPIC), 1, 1, topic_configs=compacting)])
         return not any(code for _, code, *_ in reply.topic_errors)
 
-    await eventually(is_created, 20, "the topic is created")
+    await eventually(lambda: _is_created(topics), 20, "the topic is created")
 
     async def has_gaps() -> bool:
         # A segment is closed by the next record alone.
@@ -273,12 +273,7 @@ async def test_topics_that_are_created_later_and_partitions_that_are_added_are_t
     pod = await start_pod(roles="intake", REALTIME_KAFKA__METADATA_REFRESH_SECONDS="1")
     assert await total(pod, "realtime_kafka_assigned_partitions") == 15
 
-    async def is_created() -> bool:
-        async with admin_of(topics) as admin:
-            reply = await admin.create_topics([NewTopic(topics.name(TOPIC), 1, 1)])
-        return not any(code for _, code, *_ in reply.topic_errors)
-
-    await eventually(is_created, 20, "the topic is created")
+    await eventually(lambda: _is_created(topics), 20, "the topic is created")
     await topics.produce(TOPIC, order(0), partition=0)
     await listener.wait_for_event("order:updated", timeout_seconds=30)
     async with admin_of(topics) as admin:
@@ -293,6 +288,24 @@ async def test_topics_that_are_created_later_and_partitions_that_are_added_are_t
 
 
 @apache_kafka_alone
+async def test_a_topic_of_which_kafka_knew_nothing_is_soon_taken_in(
+    start_pod: StartPod, topics: Topics, listener: Client
+) -> None:
+    await topics.delete(TOPIC)
+    pod = await start_pod(roles="intake", REALTIME_KAFKA__METADATA_REFRESH_SECONDS="600")
+    assert await total(pod, "realtime_kafka_assigned_partitions") == 15
+    await eventually(lambda: _is_created(topics), 20, "the topic is created")
+    await topics.produce(TOPIC, order(0), partition=0)
+    await listener.wait_for_event("order:updated", timeout_seconds=40)
+
+
+async def _is_created(topics: Topics) -> bool:
+    async with admin_of(topics) as admin:
+        reply = await admin.create_topics([NewTopic(topics.name(TOPIC), 1, 1)])
+    return not any(code for _, code, *_ in reply.topic_errors)
+
+
+@apache_kafka_alone
 async def test_a_topic_that_is_made_anew_is_held_until_its_position_is_deleted_and_then_loses_nothing(
     start_pod: StartPod, topics: Topics, listener: Client, redis_server: RedisServer
 ) -> None:
@@ -302,12 +315,7 @@ async def test_a_topic_that_is_made_anew_is_held_until_its_position_is_deleted_a
     await listener.wait_for_event("order:updated", count=5, timeout_seconds=30)
     await topics.delete(TOPIC)
 
-    async def is_created() -> bool:
-        async with admin_of(topics) as admin:
-            reply = await admin.create_topics([NewTopic(topics.name(TOPIC), 1, 1)])
-        return not any(code for _, code, *_ in reply.topic_errors)
-
-    await eventually(is_created, 20, "the topic is made anew")
+    await eventually(lambda: _is_created(topics), 20, "the topic is made anew")
     await topics.produce(TOPIC, order(5), partition=0)
 
     async def is_held() -> bool:

@@ -116,9 +116,11 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _take_in(self, consumer: PartitionedConsumer) -> GivenUp:
         self._watchdog.begin()
         self._takes_partitions = True
-        consumer.subscribe(topics=list(self._settings.topics.by_event().values()), listener=self)
+        topics = list(self._settings.topics.by_event().values())
+        consumer.subscribe(topics=topics, listener=self)
         while True:
             await asyncio.sleep(self._settings.commit_interval_seconds)
+            consumer.look_for(topics)
             await self._commit(self._workers.values())
             reason = await self._look_after(consumer)
             if reason is not None:

@@ -1,13 +1,17 @@
-"""A consumer of which each partition is waited for by itself."""
+"""A consumer of which each partition is waited for by itself, and that soon knows which there are."""
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
+
+# A topic of which nothing is known is looked for after this time, then after twice as long each time.
+FIRST_LOOK_SECONDS: Final = 1.0
+MOST_DOUBLINGS: Final = 6
 
 
 class PartitionedConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
@@ -22,6 +26,21 @@ class PartitionedConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka h
         super().__init__(*topics, **options)
         self._come: asyncio.Future[None] | None = None
         self._waiting: dict[TopicPartition, asyncio.Future[None]] = {}
+        self._looks = 0
+        self._look_at = time.monotonic() + FIRST_LOOK_SECONDS
+
+    def look_for(self, topics: Iterable[str]) -> None:
+        """Ask Kafka again about topics of which it has told no partition; call it now and then. It waits for nothing.
+
+        Brokers that have just come back may know none yet. aiokafka would ask again when what it knows has grown old,
+        and until then the group has nothing to give to anybody.
+        """
+        if all(map(self.partitions_for_topic, topics)):
+            self._looks = 0
+        elif time.monotonic() >= self._look_at:
+            self._client.force_metadata_update()  # what has changed, the group is told
+            self._look_at = time.monotonic() + FIRST_LOOK_SECONDS * 2 ** min(self._looks, MOST_DOUBLINGS)
+            self._looks += 1
 
     async def take(
         self, partition: TopicPartition, timeout_seconds: float, max_records: int

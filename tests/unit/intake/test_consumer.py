@@ -36,6 +36,7 @@ class FakeGroupMember:
 
     def __init__(self) -> None:
         self.listener: ConsumerRebalanceListener = None
+        self.looked_for: list[str] = []
         self.records: asyncio.Queue[list[int]] = asyncio.Queue()
         self.commits: list[int] = []
         self.commit_error: Exception | None = None
@@ -57,6 +58,9 @@ class FakeGroupMember:
 
     def subscribe(self, topics: Sequence[str], listener: ConsumerRebalanceListener) -> None:
         self.listener = listener
+
+    def look_for(self, topics: Sequence[str]) -> None:
+        self.looked_for = list(topics)
 
     async def getmany(self, partition: TopicPartition, timeout_ms: int) -> dict[Any, list[Any]]:
         if self.is_stopped:
@@ -152,6 +156,12 @@ async def test_what_is_committed_is_the_next_behind_what_was_published_gaps_or_n
         await house.commits(2)
         house.member.records.put_nowait([17, 40])
         await house.commits(2, 41)
+
+
+async def test_topics_of_which_nothing_is_known_are_looked_for(house: House) -> None:
+    async with house.running():
+        topics = set(SETTINGS.topics.by_event().values())
+        await eventually(lambda: set(house.member.looked_for) == topics, 5, "it looks for all of them")
 
 
 async def test_a_batch_that_is_under_way_is_not_committed(house: House) -> None:

@@ -3,12 +3,15 @@
 import asyncio
 import hashlib
 import inspect
+import time
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import ConsumerStoppedError, KafkaError, TopicAuthorizationFailedError
@@ -27,6 +30,7 @@ FINGERPRINTS: dict[Callable[..., Any], str] = {
     Fetcher._set_error: "d29810f3f509",
     Fetcher._update_fetch_positions: "d7774d8241dc",
     Fetcher.close: "1cd24bc1c442",
+    AIOKafkaClient.force_metadata_update: "cb7befef21c8",
     FetchResult.getall: "3e717e30de50",
     Fetcher.fetched_records: "be4348896b9b",
     SubscriptionState.register_fetch_waiters: "db7aa916eaa5",
@@ -152,3 +156,47 @@ def test_what_we_lean_on_is_as_we_read_it(function: Callable[..., Any]) -> None:
         f"aiokafka {version('aiokafka')} has changed {function.__qualname__}: read it, see whether PartitionedConsumer"
         " still fits, and write the new fingerprint here"
     )
+
+
+# --- topics of which nothing is known
+
+
+class Looking(PartitionedConsumer):
+    """A consumer without a Kafka; which partitions there are, the test says."""
+
+    def __init__(self) -> None:
+        super().__init__(bootstrap_servers="127.0.0.1:1")
+        self.known: dict[str, set[int]] = {}
+        self.asked_at: list[float] = []
+        client: Any = SimpleNamespace(force_metadata_update=lambda: self.asked_at.append(time.monotonic()))
+        self._client = client
+        self._closed = True  # it was never started, so it cannot be stopped
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return self.known.get(topic)
+
+
+async def test_a_topic_without_partitions_is_asked_for_ever_less_often_and_not_once_it_has_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    consumer = Looking()
+
+    def looks(seconds: int) -> list[float]:
+        nonlocal now
+        consumer.asked_at.clear()
+        until = now + seconds
+        while now < until:
+            consumer.look_for(["order.created", "order.updated"])
+            now += 0.5
+        return list(consumer.asked_at)
+
+    consumer.known = {"order.created": {0, 1}}
+    assert looks(20) == [1, 2, 4, 8, 16]
+    consumer.known["order.updated"] = {0}
+    assert looks(100) == []
+    del consumer.known["order.updated"]
+    assert looks(8) == [120, 121, 123, 127]
+    looks(1_000)
+    assert len(looks(640)) == 10, "at least once a minute"
