@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
@@ -235,12 +235,7 @@ async def test_gaps_that_compaction_leaves_are_no_gap(start_pod: StartPod, topic
         "max.compaction.lag.ms": "200",
     }
 
-    async def is_created() -> bool:
-        async with admin_of(topics) as admin:
-            reply = await admin.create_topics([NewTopic(topics.name(TOPIC), 1, 1, topic_configs=compacting)])
-        return not any(code for _, code, *_ in reply.topic_errors)
-
-    await eventually(lambda: _is_created(topics), 20, "the topic is created")
+    await eventually(lambda: _is_created(topics, compacting), 20, "the topic is created")
 
     async def has_gaps() -> bool:
         # A segment is closed by the next record alone.
@@ -272,7 +267,6 @@ async def test_topics_that_are_created_later_and_partitions_that_are_added_are_t
     await topics.delete(TOPIC)
     pod = await start_pod(roles="intake", REALTIME_KAFKA__METADATA_REFRESH_SECONDS="1")
     assert await total(pod, "realtime_kafka_assigned_partitions") == 15
-
     await eventually(lambda: _is_created(topics), 20, "the topic is created")
     await topics.produce(TOPIC, order(0), partition=0)
     await listener.wait_for_event("order:updated", timeout_seconds=30)
@@ -299,9 +293,9 @@ async def test_a_topic_of_which_kafka_knew_nothing_is_soon_taken_in(
     await listener.wait_for_event("order:updated", timeout_seconds=40)
 
 
-async def _is_created(topics: Topics) -> bool:
+async def _is_created(topics: Topics, configs: Mapping[str, str] | None = None) -> bool:
     async with admin_of(topics) as admin:
-        reply = await admin.create_topics([NewTopic(topics.name(TOPIC), 1, 1)])
+        reply = await admin.create_topics([NewTopic(topics.name(TOPIC), 1, 1, topic_configs=configs)])
     return not any(code for _, code, *_ in reply.topic_errors)
 
 
