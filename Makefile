@@ -68,7 +68,7 @@ rolling-restart: $(READY) ## Three pods restarted under 6,000 websockets; ARGS="
 sticky: $(READY) ## Real proxies, sticky and not, polling and websocket, over three pods that restart; ARGS="--only haproxy"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests:$(CURDIR)/deploy $(BIN)/python -m sticky $(ARGS)
 
-scale: $(READY) ## What more pods cost: 1, 2, 4, 8 with the same work each, thrice, nine minutes; ARGS="--pods 1,2 --users 100"
+scale: $(READY) ## What more pods cost: 1, 2, 4, 8 with the same work each, thrice, nine minutes; ARGS="--pods 1,2 --repetitions 1"
 	@PYTHONPATH=$(CURDIR)/loadtest:$(CURDIR)/tests $(BIN)/python -m scale $(ARGS)
 
 model: $(READY) ## Project pods, Redis, memory to any size: docs/scale.md; ARGS="--sockets 250000 --events-per-second 5000 --mix shop"

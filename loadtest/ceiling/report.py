@@ -68,7 +68,7 @@ def sentences(climb: Climb, header: CeilingHeader) -> list[str]:
     of_empty = f"{empty_pods / BYTES_PER_KB / last.sockets:.1f} KB"
     empty_mb = f"{empty_pods / BYTES_PER_KB**2 / header.pods:.0f} MB"
     return [
-        f"{last.sockets:,} sockets at the last look, on {header.pods} pods. Ended by {climb.ended_by}.",
+        f"{last.sockets:,} sockets at the last look, pods: {header.pods}. Ended by {climb.ended_by}.",
         f"A socket takes {each} of this machine, both ends; a pod without any {empty_mb}, {of_empty} for each socket.",
         f"Opening the last tenth took {cpu_ms:.1f} ms of a core for each socket: {opening}.",
         f"{arrived:,} of {expected:,} messages arrived, a room's to {last.room:,} members.",

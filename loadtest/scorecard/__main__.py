@@ -104,7 +104,10 @@ async def _run(card: Card, rows: list[str]) -> None:
 def _prepare(console: Console, wanted: list[str]) -> tuple[list[Contender], list[str]]:
     """Install what each takes; who can be had, and who cannot, which is told with the reason."""
     contenders, left_out = [], []
-    with console.status("Compiling the load client, installing socket.io, building Centrifugo ..."):
+    console.print(
+        "Compiling the load client, installing socket.io, building Centrifugo: minutes, the first time", style="dim"
+    )
+    with console.status("Preparing ..."):
         programs.c_program("client")
         for kind in wanted:
             contender = CONTENDERS[kind]

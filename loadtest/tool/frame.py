@@ -8,10 +8,11 @@
         tool.tell_where(where)
 
 Exit codes: 0, all is well; 1, what is promised does not hold, or something broke; 2, it cannot begin, or a part does
-not start; 130, Ctrl-C.
+not start; 130, Ctrl-C or SIGTERM.
 """
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -78,6 +79,8 @@ def begun(name: str, *refusals: type[Exception]) -> Iterator[Tool]:
     vain, with 1. Parts must be ended by those who started them, also on the way out.
     """
     directory = Path(tempfile.mkdtemp(prefix=f"realtime-{name}-"))
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
     try:
         yield Tool(name, directory)
     except KeyboardInterrupt:
@@ -94,7 +97,16 @@ def begun(name: str, *refusals: type[Exception]) -> Iterator[Tool]:
         print("\n".join([f"{name}: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)
         raise SystemExit(code) from None
     finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _as_ctrl_c(*_: object) -> None:
+    """What is known by then is kept also where a CI cancels a run, or `timeout` does."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells have it for what runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.raise_signal(signal.SIGINT)
 
 
 def chosen(names: str, known: Sequence[str]) -> list[str]:

@@ -60,7 +60,7 @@ async def test_every_message_is_heard_at_each_look_until_something_ends(
         assert step.handshakes_per_second > 0
     results = write_results(tmp_path, HEADER, climb)
     assert {path.name for path in results.iterdir()} == {"results.json", "results.md", "ceiling.png"}
-    assert f"{opened[-1]} sockets at the last look, on 4 pods. Ended by memory" in sentences(climb, HEADER)[0]
+    assert f"{opened[-1]} sockets at the last look, pods: 4. Ended by memory" in sentences(climb, HEADER)[0]
 
 
 @pytest.mark.usefixtures("is_quick")

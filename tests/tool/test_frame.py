@@ -2,9 +2,11 @@
 
 import asyncio
 import resource
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +86,27 @@ def test_an_interruption_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert ended.value.code == 130
     assert capsys.readouterr().err == "soak: interrupted\n"
+
+
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])
+def test_who_is_terminated_is_interrupted_also_in_the_background(
+    handler: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def be_terminated() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.Event().wait()
+
+    before = signal.getsignal(signal.SIGTERM), signal.signal(signal.SIGINT, handler)
+    try:
+        with pytest.raises(SystemExit) as ended, begun("soak"):
+            asyncio.run(be_terminated())
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before[1])
+
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "soak: interrupted\n"
+    assert signal.getsignal(signal.SIGTERM) is before[0]
 
 
 def test_its_directory_goes_when_it_ends() -> None:

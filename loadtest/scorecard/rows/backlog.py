@@ -22,7 +22,7 @@ PER_CORE: Final = Metric("backlog/per_core", "one-user messages from Kafka", "de
 async def run(card: Card) -> None:
     """Measure how fast a backlog is worked off."""
     for contender in card.turns("backlog"):
-        card.say(f"a backlog in Kafka: {contender.kind}")
+        card.say(f"a backlog in Kafka: {contender.title}")
         with card.survives(f"a backlog in Kafka, {contender.kind}"):
             await _measure(card, contender)
 

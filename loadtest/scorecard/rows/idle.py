@@ -30,7 +30,7 @@ WARM_UP_SOCKETS: Final = 500
 async def run(card: Card) -> None:
     """Measure handshakes and memory."""
     for contender in card.turns("idle"):
-        card.say(f"idle connections: {contender.kind}")
+        card.say(f"idle connections: {contender.title}")
         with card.survives(f"idle connections, {contender.kind}"):
             await _measure(card, contender)
 

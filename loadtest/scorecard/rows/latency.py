@@ -24,7 +24,7 @@ CPU: Final = Metric("latency/cpu", "at that load, both pods' CPU", "us/record", 
 async def run(card: Card) -> None:
     """Measure latency, and what it costs."""
     for contender in card.turns("latency"):
-        card.say(f"latency from Kafka: {contender.kind}")
+        card.say(f"latency from Kafka: {contender.title}")
         with card.survives(f"latency from Kafka, {contender.kind}"):
             await _measure(card, contender)
 

@@ -65,7 +65,7 @@ async def run_kill(card: Card) -> None:
 
 async def _run(card: Card, row: Sequence[Metric], trouble: Trouble) -> None:
     for contender in card.turns(row_of(row[0])):
-        card.say(f"{_title(row)}: {contender.kind}")
+        card.say(f"{_title(row)}: {contender.title}")
         with card.survives(f"{_title(row)}, {contender.kind}"):
             async with _crowd(card, contender) as (deployed, clients):
                 async with paced(deployed.records.in_turn(), card.plan.events_per_second):

@@ -24,7 +24,7 @@ BEHIND_SECONDS: Final = 1.0
 async def run(card: Card) -> None:
     """Measure the pod that is not concerned."""
     for contender in card.turns("memberless"):
-        card.say(f"a pod without members: {contender.kind}")
+        card.say(f"a pod without members: {contender.title}")
         with card.survives(f"a pod without members, {contender.kind}"):
             await _measure(card, contender)
 

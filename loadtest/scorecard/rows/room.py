@@ -20,7 +20,7 @@ WARM_UP_RECORDS: Final = 5
 async def run(card: Card) -> None:
     """Measure what a delivery to a large room takes."""
     for contender in card.turns("room"):
-        card.say(f"a room of {card.plan.room_sockets:,}: {contender.kind}")
+        card.say(f"a room of {card.plan.room_sockets:,}: {contender.title}")
         with card.survives(f"a room, {contender.kind}"):
             await _measure(card, contender)
 
