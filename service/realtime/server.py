@@ -108,6 +108,7 @@ def make_server(
         access_log=False,
         log_config=None,
         server_header=False,
+        timeout_keep_alive=http.keep_alive_seconds,
         timeout_graceful_shutdown=CUT_AFTER_SECONDS,
     )
     return DrainingServer(config, drain, hurry)

@@ -43,6 +43,7 @@ HALF_OPEN = int(os.environ.get("CONFORMANCE_HALF_OPEN", "1000"))
 TIMEOUT_SECONDS = 1.0
 # How long a server may wait for a client that does not say goodbye.
 GOODBYE_SECONDS = 12.0
+KEEP_ALIVE_SECONDS = 2
 WAITING_MAX_BYTES = 262_144
 MEGABYTE = 1_048_576
 # What another client may feel of a flood at least; without one an answer takes less than a hundredth of this.
@@ -66,7 +67,8 @@ def descriptors(pid: int) -> int:
 async def impatient_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EchoServer]:
     """A server that waits for nobody, and lets little wait."""
     sockets = {"waiting_max_bytes": WAITING_MAX_BYTES}
-    server = EchoServer(tmp_path_factory.mktemp("impatient"), http={"request_timeout_seconds": 1.0}, sockets=sockets)
+    http = {"request_timeout_seconds": 1.0, "keep_alive_seconds": KEEP_ALIVE_SECONDS}
+    server = EchoServer(tmp_path_factory.mktemp("impatient"), http=http, sockets=sockets)
     await server.start()
     yield server
     await server.kill()
@@ -81,6 +83,7 @@ async def pod(
         "REALTIME_REDIS__URL": redis_server.url,
         "REALTIME_REDIS__KEY_PREFIX": f"t{uuid4().hex[:8]}",
         "REALTIME_HTTP__REQUEST_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
+        "REALTIME_HTTP__KEEP_ALIVE_SECONDS": "5",
         "REALTIME_SOCKETS__CONNECT_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
         "REALTIME_SOCKETS__PING_INTERVAL_SECONDS": str(TIMEOUT_SECONDS),
         "REALTIME_SOCKETS__PING_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
@@ -233,6 +236,13 @@ async def _drip(wire: Wire, data: bytes) -> None:
     for position in range(len(data)):
         await wire.send(data[position : position + 1])
         await asyncio.sleep(0.05)  # the pace is what is tested
+
+
+async def test_a_connection_without_a_request_is_kept_for_so_long_and_no_longer(impatient_server: EchoServer) -> None:
+    async with Wire(impatient_server.port) as wire:
+        assert (await wire.ask("GET", "/socket.io/?EIO=4&transport=polling")).status == 200
+        assert not await wire.is_cut(KEEP_ALIVE_SECONDS / 2)
+        assert await wire.is_cut()
 
 
 async def test_a_payload_that_drips_in_is_cut_off_and_ends_no_other_session(impatient_server: EchoServer) -> None:

@@ -36,6 +36,11 @@ class HttpSettings(Section):
     request_timeout_seconds: PositiveFloat = Field(
         10.0, description="How long a client may take to send a request; slower ones are cut."
     )
+    keep_alive_seconds: PositiveInt = Field(
+        120,
+        description="How long a connection without a request is kept: longer than the load balancer keeps its own, "
+        "or now and then it sends one into a connection that has just been closed, and answers 502.",
+    )
     tls_certificate_file: Path | None = Field(
         None, description="Certificate (PEM) to serve https and wss with; empty where an ingress does that."
     )
