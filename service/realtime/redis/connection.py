@@ -62,7 +62,7 @@ def connect_shards(settings: RedisSettings) -> tuple[Redis, ...]:
             pool = BlockingConnectionPool(connection_class=_improved(kind), **options)
             return (Redis.from_pool(pool),) * settings.shards  # the pool is closed with the client
         case Topology.SENTINEL:
-            sentinel = Sentinel(())  # type: ignore[no-untyped-call]
+            sentinel = Sentinel(())  # type: ignore[no-untyped-call]  # redis-py's has no types
             sentinel.sentinels = list(connect_hosts(settings).values())
             return (_connect_primary(SentinelPrimaries(sentinel, address.service), options),) * settings.shards
         case Topology.CLUSTER:

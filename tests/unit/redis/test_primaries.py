@@ -114,7 +114,7 @@ class SentinelNode:
 
 
 def sentinels(*are_there: bool) -> Sentinel:
-    asked = Sentinel(())  # type: ignore[no-untyped-call]
+    asked = Sentinel(())  # type: ignore[no-untyped-call]  # redis-py's has no types
     asked.sentinels = [SentinelNode(is_there=one) for one in are_there]
     return asked
 
